@@ -1,0 +1,2 @@
+//! Checks and reports for people who work on Stead.
+fn main() {}
