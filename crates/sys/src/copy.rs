@@ -1,1 +1,1 @@
-//! copy
+//! Copying a tree with everything it carries: data, holes, links, owners, times, attributes.

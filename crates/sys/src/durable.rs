@@ -1,1 +1,1 @@
-//! durable
+//! Writes that survive a power cut: temporary file, fsync, rename, fsync of the directory.

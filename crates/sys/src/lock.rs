@@ -1,1 +1,1 @@
-//! lock
+//! Advisory locks (flock) that die with their holder.

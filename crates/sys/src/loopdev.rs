@@ -1,1 +1,1 @@
-//! loopdev
+//! Loop devices: attach a file, detach by itself.

@@ -1,1 +1,1 @@
-//! mountinfo
+//! Reading /proc/self/mountinfo.

@@ -1,1 +1,1 @@
-//! path
+//! Paths that cannot escape: openat2 below a root.

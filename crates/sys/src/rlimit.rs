@@ -1,1 +1,1 @@
-//! rlimit
+//! Resource limits, clamped to what this process may set.

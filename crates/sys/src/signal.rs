@@ -1,1 +1,1 @@
-//! signal
+//! Signals: names, numbers, masks, signalfd.

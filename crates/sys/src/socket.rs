@@ -1,1 +1,1 @@
-//! socket
+//! Unix sockets that carry descriptors and tell who is there.

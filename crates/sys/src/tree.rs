@@ -1,1 +1,1 @@
-//! tree
+//! Walking and removing trees without ever crossing a mount.

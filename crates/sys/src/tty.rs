@@ -1,1 +1,1 @@
-//! tty
+//! Pseudo-terminals and terminal modes.

@@ -1,1 +1,1 @@
-//! xattr
+//! Extended attributes by descriptor.
