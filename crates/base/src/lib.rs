@@ -6,6 +6,7 @@
 //! - Must not know: files, processes, clocks other than the one it is told, the terminal.
 //! - If we crash here: nothing is lost, nothing here does I/O.
 
+pub mod digest;
 pub mod filter;
 pub mod ids;
 pub mod kind;
@@ -15,4 +16,5 @@ pub mod names;
 pub mod size;
 pub mod time;
 
+pub use digest::Digest;
 pub use kind::Kind;
