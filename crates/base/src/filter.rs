@@ -8,7 +8,7 @@ pub struct Filters(BTreeMap<String, Vec<String>>);
 
 /// A filter that cannot be used, in Docker's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum Error {
+pub enum FilterError {
     /// `--filter` without `=`.
     #[error("invalid argument \"{0}\" for \"-f, --filter\" flag: bad format of filter (expected name=value)")]
     Format(String),
@@ -29,12 +29,12 @@ impl Filters {
     /// Reads the command line's `key=value` words; keys are lower-cased and both sides trimmed, as Docker does.
     ///
     /// # Errors
-    /// [`Error::Format`] for a word without `=`.
-    pub fn from_words<S: AsRef<str>>(words: &[S]) -> Result<Self, Error> {
+    /// [`FilterError::Format`] for a word without `=`.
+    pub fn from_words<S: AsRef<str>>(words: &[S]) -> Result<Self, FilterError> {
         let mut filters = Self::default();
         for word in words {
             let word = word.as_ref();
-            let (key, value) = word.split_once('=').ok_or_else(|| Error::Format(word.to_owned()))?;
+            let (key, value) = word.split_once('=').ok_or_else(|| FilterError::Format(word.to_owned()))?;
             filters.add(&key.trim().to_lowercase(), value.trim());
         }
         Ok(filters)
@@ -66,10 +66,10 @@ impl Filters {
     /// Refuses keys outside `known`.
     ///
     /// # Errors
-    /// [`Error::Unknown`] with the first key that is not known.
-    pub fn check(&self, known: &[&str]) -> Result<(), Error> {
+    /// [`FilterError::Unknown`] with the first key that is not known.
+    pub fn check(&self, known: &[&str]) -> Result<(), FilterError> {
         match self.0.keys().find(|k| !known.contains(&k.as_str())) {
-            Some(key) => Err(Error::Unknown(key.clone())),
+            Some(key) => Err(FilterError::Unknown(key.clone())),
             None => Ok(()),
         }
     }
@@ -77,9 +77,9 @@ impl Filters {
     /// A yes/no filter (`dangling=true`); `None` when absent.
     ///
     /// # Errors
-    /// [`Error::Value`] when it is neither true/1 nor false/0, or both.
-    pub fn flag(&self, key: &str) -> Result<Option<bool>, Error> {
-        let bad = || Error::Value { key: key.to_owned(), values: self.get(key).to_vec() };
+    /// [`FilterError::Value`] when it is neither true/1 nor false/0, or both.
+    pub fn flag(&self, key: &str) -> Result<Option<bool>, FilterError> {
+        let bad = || FilterError::Value { key: key.to_owned(), values: self.get(key).to_vec() };
         let mut answer = None;
         for value in self.get(key) {
             let this = match value.as_str() {
@@ -121,7 +121,7 @@ mod tests {
         let f = Filters::from_words(&["Label=a=b", "name= x "]).unwrap();
         assert_eq!(f.get("label"), ["a=b"]);
         assert_eq!(f.get("name"), ["x"]);
-        assert!(matches!(Filters::from_words(&["oops"]), Err(Error::Format(_))));
+        assert!(matches!(Filters::from_words(&["oops"]), Err(FilterError::Format(_))));
     }
 
     #[test]

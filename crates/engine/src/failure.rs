@@ -1,0 +1,59 @@
+//! How a verb fails: a universal kind, Docker's words, and what to do next.
+
+use stead_base::Kind;
+
+/// The failure of an engine verb.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Failure {
+    /// Decides exit code and HTTP status at the face.
+    pub kind: Kind,
+    /// One line, Docker's text where Docker has one.
+    pub message: String,
+    /// What the user can do about it.
+    pub hint: Option<String>,
+    /// The exit code of `run` and `start` when the program itself could not be started: 126 or 127.
+    pub exit_code: Option<i32>,
+}
+
+/// Result of an engine verb.
+pub type Result<T> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// A failure in these words.
+    #[must_use]
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), hint: None, exit_code: None }
+    }
+
+    /// Adds what to do next.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// `No such container: x`.
+    #[must_use]
+    pub fn no_container(name: &str) -> Self {
+        Self::new(Kind::NotFound, format!("No such container: {name}"))
+    }
+
+    /// A wrong request.
+    #[must_use]
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Kind::Invalid, message)
+    }
+}
+
+/// Rooms keep their own error types; this turns each into a `Failure` by its kind and its text.
+macro_rules! from_room {
+    ($($error:ty),* $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::new(error.kind(), error.to_string())
+            }
+        })*
+    };
+}
+pub(crate) use from_room;
