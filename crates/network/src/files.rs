@@ -1,0 +1,92 @@
+//! The text of /etc/hosts, /etc/hostname and /etc/resolv.conf. Pure: the engine writes them.
+
+use std::fmt::Write as _;
+
+/// What the resolver's file is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Resolver<'a> {
+    /// The host's /etc/resolv.conf.
+    pub host: &'a str,
+    /// `--dns`.
+    pub servers: &'a [String],
+    /// `--dns-search`; a single `.` means none.
+    pub search: &'a [String],
+    /// `--dns-option`.
+    pub options: &'a [String],
+}
+
+/// /etc/hosts: loopback names, the container's own name, then `--add-host`.
+///
+/// A container with only a loopback has no other address, so its name is put on 127.0.0.1 where programs that look themselves up
+/// (java, hadoop, postgres) find it; Docker's `none` network leaves it out and they fail.
+#[must_use]
+pub fn hosts(hostname: &str, domainname: &str, extra: &[String]) -> String {
+    let mut text = String::from(
+        "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
+    );
+    let own = if domainname.is_empty() { hostname.to_owned() } else { format!("{hostname}.{domainname} {hostname}") };
+    if !own.is_empty() {
+        push_line(&mut text, &format!("127.0.0.1\t{own}"));
+    }
+    for entry in extra {
+        if let Some((name, address)) = entry.split_once([':', '=']) {
+            push_line(&mut text, &format!("{address}\t{name}"));
+        }
+    }
+    text
+}
+
+/// /etc/resolv.conf: the host's, with what the user said instead.
+#[must_use]
+pub fn resolv(resolver: &Resolver<'_>) -> String {
+    let mut text = String::new();
+    let host_lines = |keyword: &str| -> Vec<String> {
+        resolver.host.lines().map(str::trim).filter(|l| l.split_whitespace().next() == Some(keyword)).map(str::to_owned).collect()
+    };
+    if resolver.servers.is_empty() {
+        host_lines("nameserver").iter().for_each(|l| push_line(&mut text, l));
+    } else {
+        resolver.servers.iter().for_each(|s| push_line(&mut text, &format!("nameserver {s}")));
+    }
+    match resolver.search {
+        [] => host_lines("search").iter().for_each(|l| push_line(&mut text, l)),
+        [dot] if dot == "." => {}
+        many => push_line(&mut text, &format!("search {}", many.join(" "))),
+    }
+    if resolver.options.is_empty() {
+        host_lines("options").iter().for_each(|l| push_line(&mut text, l));
+    } else {
+        push_line(&mut text, &format!("options {}", resolver.options.join(" ")));
+    }
+    text
+}
+
+fn push_line(text: &mut String, line: &str) {
+    // Writing to a String cannot fail.
+    let _infallible = writeln!(text, "{line}");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_container_knows_its_own_name() {
+        let text = hosts("web", "example.org", &["db:10.0.0.2".to_owned(), "v6:::1".to_owned()]);
+        assert!(text.contains("127.0.0.1\tweb.example.org web\n"));
+        assert!(text.contains("10.0.0.2\tdb\n"));
+        assert!(text.contains("::1\tv6\n"));
+    }
+
+    #[test]
+    fn what_the_user_says_replaces_what_the_host_says() {
+        let host = "# c\nnameserver 1.1.1.1\nsearch a b\noptions ndots:2\n";
+        assert_eq!(resolv(&Resolver { host, ..Resolver::default() }), "nameserver 1.1.1.1\nsearch a b\noptions ndots:2\n");
+        let servers = ["9.9.9.9".to_owned()];
+        let search = [".".to_owned()];
+        assert_eq!(
+            resolv(&Resolver { host, servers: &servers, search: &search, ..Resolver::default() }),
+            "nameserver 9.9.9.9\noptions ndots:2\n"
+        );
+    }
+}
