@@ -1,1 +1,18 @@
-//! The `runtime` room.
+//! The birth of one process in its own namespaces, and of more beside it.
+//!
+//! Purpose: turn a [`Plan`] into a running process confined as Docker confines it, or say in Docker's words why not.
+//! Door: [`Plan`], [`launch::start`], [`exec::start`], [`capability::resolve`], [`cgroup`], [`bundle`].
+//! Knows: namespaces, control groups, capabilities, seccomp, /dev, users as the image names them.
+//! Must not know: images, volumes' records, the store, logs, restart policies, the terminal.
+//! If we crash here: a half-born child dies with its error pipe; a cgroup directory may stay and is removed by the next delete.
+
+pub mod capability;
+pub mod defaults;
+pub mod exec;
+pub mod launch;
+pub mod spec;
+
+pub use launch::{Child, ChildIo, LaunchError, LaunchErrorKind, Stdio, WindowSize};
+pub use spec::{
+    BlkioDevice, CgroupLimits, Device, DeviceRule, ExecProcess, Namespace, Namespaces, NetNamespace, Plan, Process, Rlimit, Seccomp,
+};
