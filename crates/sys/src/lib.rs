@@ -21,6 +21,8 @@ pub mod rlimit;
 pub mod signal;
 pub mod socket;
 pub mod statfs;
+#[cfg(test)]
+mod testdir;
 pub mod tree;
 pub mod tty;
 pub mod xattr;
