@@ -1,0 +1,99 @@
+//! A small file system of its own kind and size, to fill up, to break, or to clone on.
+use crate::{Command, mounts_below, unmount_below};
+use std::path::{Path, PathBuf};
+
+/// Which file system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fs {
+    /// ext4: no reflink; `lost+found` in its root.
+    Ext4,
+    /// xfs with reflink.
+    Xfs,
+    /// btrfs.
+    Btrfs,
+}
+
+impl Fs {
+    /// The kernel's name for it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+            Self::Btrfs => "btrfs",
+        }
+    }
+}
+
+/// A file with a file system in it, mounted through a loop device. Unmounted and deleted on drop.
+#[derive(Debug)]
+pub struct Disk {
+    dir: PathBuf,
+    mnt: PathBuf,
+}
+
+impl Disk {
+    /// Makes and mounts a file system of `mib` MiB (xfs wants 300, btrfs 110).
+    pub fn new(fs: Fs, mib: u64) -> Self {
+        let dir = crate::sandbox::fresh_dir("disk");
+        let (image, mnt) = (dir.join("image"), dir.join("mnt"));
+        std::fs::create_dir(&mnt).unwrap();
+        std::fs::File::create(&image).unwrap().set_len(mib << 20).unwrap();
+        let quiet_force: &[&str] = match fs {
+            Fs::Ext4 => &["-q", "-F"],
+            Fs::Xfs | Fs::Btrfs => &["-q", "-f"],
+        };
+        Command::new(format!("mkfs.{}", fs.name())).args(quiet_force).arg(&image).run().ok();
+        Command::new("mount").args(["-o", "loop", "-t", fs.name()]).arg(&image).arg(&mnt).run().ok();
+        Self { dir, mnt }
+    }
+
+    /// A file with an unmounted file system in it: (keeps it alive, path). For `-o type=ext4 -o device=` volumes over a loop device.
+    pub fn image_file(fs: Fs, mib: u64) -> (Self, PathBuf) {
+        let disk = Self::new(fs, mib);
+        unmount_below(&disk.mnt);
+        let image = disk.dir.join("image");
+        (disk, image)
+    }
+
+    /// Where it is mounted.
+    pub fn path(&self) -> &Path {
+        &self.mnt
+    }
+
+    /// Fills it until not one more byte fits (for root too).
+    pub fn fill(&self) {
+        use std::io::Write;
+        let mut file = std::fs::OpenOptions::new().create(true).append(true).open(self.mnt.join("filler")).unwrap();
+        for size in [1 << 20, 1 << 12, 1] {
+            while file.write_all(&vec![7u8; size]).and_then(|()| file.sync_data()).is_ok() {}
+        }
+    }
+
+    /// Takes away what [`Disk::fill`] wrote.
+    pub fn empty(&self) {
+        std::fs::remove_file(self.mnt.join("filler")).unwrap();
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        unmount_below(&self.dir);
+        if mounts_below(&self.dir).is_empty() {
+            std::fs::remove_dir_all(&self.dir).ok();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Disk, Fs};
+
+    #[test]
+    fn a_full_disk_is_full_and_then_it_is_not() {
+        let disk = Disk::new(Fs::Ext4, 16);
+        disk.fill();
+        assert!(std::fs::write(disk.path().join("x"), [1u8; 8192]).is_err());
+        disk.empty();
+        std::fs::write(disk.path().join("x"), [1u8; 8192]).unwrap();
+    }
+}
