@@ -1,0 +1,214 @@
+//! Options of the `local` volume driver: `type`, `device`, `o`, `size`. Checked when a volume is created, used when it is first mounted.
+
+use std::collections::BTreeMap;
+
+use stead_base::{Kind, size};
+
+use crate::gotext::quote;
+use crate::value::FilesystemSpec;
+
+/// Options the `local` driver refuses.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LocalError {
+    /// A key it does not know.
+    #[error("invalid option: {}", quote(.0))]
+    Unknown(String),
+    /// A size that is none.
+    #[error("invalid size: '{0}'")]
+    Size(String),
+    /// A size, and a file system that cannot limit a directory.
+    #[error("quota size requested but no quota support")]
+    NoQuota,
+    /// `type`, `device` and `o` need each other.
+    #[error("missing required option: {}", quote(.0))]
+    Missing(&'static str),
+    /// A CIFS device that is no URL.
+    #[error("error parsing mount device url: parse {}: {reason}", quote(.url))]
+    Url {
+        /// The device.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A CIFS device with a port.
+    #[error("port not allowed in CIFS device URL, include 'port' in 'o='")]
+    CifsPort,
+}
+
+impl LocalError {
+    /// A wrong request, except where the file system lacks a feature.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NoQuota => Kind::Unsupported,
+            _ => Kind::Invalid,
+        }
+    }
+}
+
+/// Whether the file system below the volumes can limit the size of one directory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Quota {
+    /// It can.
+    Supported,
+    /// It cannot.
+    Unsupported,
+}
+
+/// What a `local` volume's options mean.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LocalOptions {
+    /// What is mounted on the volume's directory while it is used; none for a plain directory.
+    pub filesystem: Option<FilesystemSpec>,
+    /// Limit in bytes.
+    pub size: Option<u64>,
+}
+
+/// Checks and reads the options of a `local` volume.
+///
+/// # Errors
+/// See [`LocalError`].
+pub fn local_options(options: &BTreeMap<String, String>, quota: Quota) -> Result<LocalOptions, LocalError> {
+    if let Some(unknown) = options.keys().find(|key| !matches!(key.as_str(), "type" | "o" | "device" | "size")) {
+        return Err(LocalError::Unknown(unknown.clone()));
+    }
+    let size = match options.get("size") {
+        None => None,
+        Some(text) => {
+            let bytes = size::parse_ram(text).map_err(|_text| LocalError::Size(text.clone()))?;
+            u64::try_from(bytes).ok().filter(|bytes| *bytes > 0)
+        }
+    };
+    if size.is_some() && quota == Quota::Unsupported {
+        return Err(LocalError::NoQuota);
+    }
+    for (given, needed) in [("device", "type"), ("o", "type"), ("type", "device"), ("o", "device")] {
+        if options.contains_key(given) && !options.contains_key(needed) {
+            return Err(LocalError::Missing(needed));
+        }
+    }
+    let Some((fstype, device)) = options.get("type").zip(options.get("device")) else {
+        return Ok(LocalOptions { filesystem: None, size });
+    };
+    if fstype == "cifs" && !device.is_empty() {
+        check_cifs(device)?;
+    }
+    let words = options.get("o").map(String::as_str).unwrap_or_default();
+    let filesystem = FilesystemSpec {
+        fstype: fstype.clone(),
+        device: device.clone(),
+        options: words.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
+    };
+    Ok(LocalOptions { filesystem: Some(filesystem), size })
+}
+
+/// The part of Go's `url.Parse` that can fail for a CIFS device, and the refusal of a port.
+fn check_cifs(device: &str) -> Result<(), LocalError> {
+    let bad = |reason| Err(LocalError::Url { url: device.to_owned(), reason });
+    if device.bytes().any(|b| b.is_ascii_control()) {
+        return bad("net/url: invalid control character in URL");
+    }
+    let Some(rest) = after_scheme(device) else { return bad("missing protocol scheme") };
+    let Some(authority) = rest.strip_prefix("//") else {
+        let first = rest.split('/').next().unwrap_or_default();
+        return if first.contains(':') && rest.len() == device.len() {
+            bad("first path segment in URL cannot contain colon")
+        } else {
+            Ok(())
+        };
+    };
+    let host = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let host = host.rsplit_once('@').map_or(host, |(_, host)| host);
+    let port = match host.rsplit_once(']') {
+        Some((_, after)) => after.strip_prefix(':'),
+        None => host.split_once(':').map(|(_, port)| port),
+    };
+    match port {
+        None | Some("") => Ok(()),
+        Some(port) if port.bytes().all(|b| b.is_ascii_digit()) => Err(LocalError::CifsPort),
+        Some(_) => bad("invalid port after host"),
+    }
+}
+
+/// What follows `scheme:`; the whole text where there is no scheme; none where a colon comes first.
+fn after_scheme(text: &str) -> Option<&str> {
+    for (at, c) in text.char_indices() {
+        match c {
+            'a'..='z' | 'A'..='Z' => {}
+            '0'..='9' | '+' | '-' | '.' if at > 0 => {}
+            ':' if at == 0 => return None,
+            ':' => return Some(&text[at + 1..]),
+            _ => return Some(text),
+        }
+    }
+    Some(text)
+}
+
+/// The data of a mount as it may be shown: passwords are masked, as Docker does.
+pub fn masked(options: &str) -> String {
+    let mask = |word: &str| match word.split_once('=') {
+        Some((key, _)) if key.trim().eq_ignore_ascii_case("password") || key.trim().eq_ignore_ascii_case("pass") => {
+            format!("{key}=********")
+        }
+        _ => word.to_owned(),
+    };
+    options.split(',').map(mask).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(pairs: &[(&str, &str)]) -> Result<LocalOptions, LocalError> {
+        let map = pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        local_options(&map, Quota::Unsupported)
+    }
+
+    #[test]
+    fn the_three_options_need_each_other() {
+        for (pairs, missing) in [
+            (vec![("type", "nfs")], "device"),
+            (vec![("device", "/x")], "type"),
+            (vec![("o", "bind")], "type"),
+            (vec![("o", "x"), ("type", "y")], "device"),
+        ] {
+            assert_eq!(parse(&pairs).unwrap_err().to_string(), format!("missing required option: \"{missing}\""));
+        }
+        assert_eq!(parse(&[]), Ok(LocalOptions::default()));
+    }
+
+    #[test]
+    fn options_become_a_file_system() {
+        let options = parse(&[("type", "nfs"), ("device", ":/export"), ("o", "addr=1.2.3.4,vers=4")]).unwrap();
+        let spec =
+            FilesystemSpec { fstype: "nfs".into(), device: ":/export".into(), options: vec!["addr=1.2.3.4".into(), "vers=4".into()] };
+        assert_eq!(options.filesystem, Some(spec));
+    }
+
+    #[test]
+    fn sizes_need_a_quota() {
+        assert_eq!(parse(&[("size", "1g")]), Err(LocalError::NoQuota));
+        assert_eq!(parse(&[("size", "x")]).unwrap_err().to_string(), "invalid size: 'x'");
+        assert_eq!(parse(&[("size", "0")]), Ok(LocalOptions::default()));
+        let map = BTreeMap::from([("size".to_owned(), "1k".to_owned())]);
+        assert_eq!(local_options(&map, Quota::Supported).unwrap().size, Some(1024));
+    }
+
+    #[test]
+    fn cifs_devices_are_urls_without_a_port() {
+        let cifs = |device| parse(&[("type", "cifs"), ("device", device)]).map(drop);
+        assert_eq!(cifs("//host/share"), Ok(()));
+        assert_eq!(cifs("//user@host/share"), Ok(()));
+        assert_eq!(cifs("//[::1]/share"), Ok(()));
+        assert_eq!(cifs("//host:445/share"), Err(LocalError::CifsPort));
+        assert_eq!(cifs("//[::1]:445/share"), Err(LocalError::CifsPort));
+        assert_eq!(cifs(":::").unwrap_err().to_string(), "error parsing mount device url: parse \":::\": missing protocol scheme");
+        assert!(cifs("//host:x/share").unwrap_err().to_string().contains("invalid port"));
+    }
+
+    #[test]
+    fn passwords_are_never_shown() {
+        assert_eq!(masked("username=u,password=p,vers=3"), "username=u,password=********,vers=3");
+        assert_eq!(masked("pass=x"), "pass=********");
+        assert_eq!(masked(""), "");
+    }
+}

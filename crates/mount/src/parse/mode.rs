@@ -1,0 +1,73 @@
+//! The mode flags after the last colon of `-v` and `--volumes-from`: `ro,z,rshared,nocopy,cached`, each class at most once.
+
+use crate::point::Propagation;
+
+/// A valid set of mode flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Mode {
+    /// `ro` was given.
+    pub read_only: bool,
+    /// Propagation, [`Propagation::Unset`] if none was given.
+    pub propagation: Propagation,
+    /// `nocopy` was given.
+    pub nocopy: bool,
+}
+
+impl Mode {
+    /// Reads the flags; none if a flag is unknown or its class comes twice. The empty string is valid.
+    pub fn parse(text: &str) -> Option<Self> {
+        let mut mode = Self::default();
+        if text.is_empty() {
+            return Some(mode);
+        }
+        let (mut access, mut label, mut copy, mut consistency) = (0, 0, 0, 0);
+        for flag in text.split(',') {
+            let count = match flag {
+                "ro" => {
+                    mode.read_only = true;
+                    &mut access
+                }
+                "rw" => &mut access,
+                "z" | "Z" => &mut label,
+                "nocopy" => {
+                    mode.nocopy = true;
+                    &mut copy
+                }
+                "consistent" | "cached" | "delegated" => &mut consistency,
+                word => {
+                    let propagation = Propagation::from_word(word)?;
+                    if mode.propagation != Propagation::Unset {
+                        return None;
+                    }
+                    mode.propagation = propagation;
+                    continue;
+                }
+            };
+            *count += 1;
+            if *count > 1 {
+                return None;
+            }
+        }
+        Some(mode)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_class_once_in_any_order() {
+        let mode = Mode::parse("Z,rslave,ro,cached,nocopy").unwrap();
+        assert_eq!(mode, Mode { read_only: true, propagation: Propagation::RSlave, nocopy: true });
+        assert_eq!(Mode::parse(""), Some(Mode::default()));
+        assert_eq!(Mode::parse("rw"), Some(Mode::default()));
+    }
+
+    #[test]
+    fn unknown_or_doubled_flags_are_no_mode() {
+        for bad in ["rwz", "ro,rw", "ro,ro", "z,Z", "shared,rslave", "nocopy,nocopy", "cached,delegated", ",", "ro,", "RO", "default"] {
+            assert_eq!(Mode::parse(bad), None, "{bad}");
+        }
+    }
+}
