@@ -1,1 +1,22 @@
-//! The `monitor` room.
+//! The `monitor` room: one small process that stays with one container.
+//!
+//! Purpose: hold the container's stdio, log and exit status, restart it by policy, serve attach, exec, wait and stop; outlive the command that made it.
+//! Door: [`spawn`], [`Client`], [`serve::run`], [`pump`], [`log::read`], [`exit::read`], [`settle`], [`MonitorConfig`], [`State`], [`Exit`].
+//! Knows: the runtime's children, the log format, its own frames, the run directory of one container.
+//! Must not know: images, volumes, records, other containers, Docker's HTTP.
+//! If we crash here: the kernel kills the container's first process with us (parent-death signal, and [`settle`] kills what is left in its cgroup); the flock
+//! vanishes, so the next command sees an exited container and `settle` writes the exit status 137 that we could not. Log lines written stay written.
+
+mod address;
+pub mod client;
+pub mod config;
+pub mod exit;
+pub mod protocol;
+pub mod spawn;
+pub mod state;
+
+pub use client::{Client, Error};
+pub use config::{LogConfig, LogDriver, MonitorConfig, RestartPolicy};
+pub use exit::Exit;
+pub use spawn::spawn;
+pub use state::{State, Status};

@@ -1,0 +1,43 @@
+//! `exit.json`: how a container ended last. Written durably before anybody who waits is told.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use stead_base::layout::Root;
+use stead_base::time::Time;
+
+/// How one life of a container ended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Exit {
+    /// What `$?` would show: 128 + signal for a killed process, 125/126/127 when it was never born.
+    pub exit_code: i32,
+    /// Whether the kernel killed a process of the container for its memory.
+    pub oom_killed: bool,
+    /// Why it could not be started, empty otherwise.
+    pub error: String,
+    /// When the process was started; absent when it never was.
+    pub started_at: Option<Time>,
+    /// When the end was seen.
+    pub finished_at: Time,
+    /// Restarts by policy since the last start by hand.
+    pub restart_count: u32,
+    /// The process that ended; 0 when there was none.
+    pub pid: u32,
+    /// Whether a person ended it (stop, kill): `unless-stopped` does not start it again after a reboot.
+    pub stopped_by_hand: bool,
+}
+
+/// The last exit on record; `None` when the container has never ended (or the file is torn, which the durable write excludes).
+#[must_use]
+pub fn read(root: &Root, id: &str) -> Option<Exit> {
+    std::fs::read(root.exit(id)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok())
+}
+
+/// Makes an exit true on disk.
+///
+/// # Errors
+/// The durable write's own.
+pub fn write(path: &Path, exit: &Exit) -> stead_sys::Result<()> {
+    let bytes = serde_json::to_vec(exit).map_err(|source| stead_sys::Error::new("encode", path, std::io::Error::from(source)))?;
+    stead_sys::durable::replace_file(path, &bytes, 0o600)
+}

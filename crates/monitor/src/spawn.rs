@@ -1,0 +1,51 @@
+//! The engine's side of a monitor's birth: one exec of ourselves, one socket, everything else is frames sent ahead.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::process::Stdio;
+
+use rustix::net::{AddressFamily, SocketFlags, SocketType};
+
+use crate::client::{Client, Error};
+use crate::config::MonitorConfig;
+use crate::protocol::{self, Kind};
+
+/// The hidden role of the binary that ends in [`crate::serve::run`].
+pub const ROLE: &str = "monitor";
+
+/// Starts a monitor for a container and returns the connection to it, at once: the monitor's readiness (or its refusal: the container has one already,
+/// the log cannot be opened) is the first answer read by [`Client::attached`] or [`Client::start`].
+///
+/// The order that loses nothing is `spawn`, `claim_cleanup`, `attach`, `start`. A monitor whose clients all leave before a `start` ends by itself.
+///
+/// # Errors
+/// When the process cannot be made.
+pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
+    let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .map_err(|errno| stead_sys::Error::new("socketpair", "monitor", errno))?;
+    let program = rustix::fs::open("/proc/self/exe", rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
+        .map_err(|errno| stead_sys::Error::new("open", "/proc/self/exe", errno))?;
+    exec_monitor(&program, theirs)?;
+    let mut client = Client::over(&config.id, ours);
+    client.send_all(&protocol::json(Kind::Config, config))?;
+    client.owe(Kind::Done);
+    Ok(client)
+}
+
+/// The descriptor is named through `/proc/self/fd`, so the monitor's `/proc/PID/exe`, and with it that of everything it clones, lies on a detached
+/// read-only mount: a container that reaches it cannot write our binary (CVE-2019-5736).
+fn exec_monitor(program: &OwnedFd, socket: OwnedFd) -> Result<(), Error> {
+    #[expect(clippy::disallowed_methods, reason = "nothing is inherited but the socket")]
+    let mut child = std::process::Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        .arg(ROLE)
+        .env_clear()
+        .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
+        .stdin(Stdio::from(socket))
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(|source| stead_sys::Error::new("exec", "monitor", source))?;
+    // A short-lived caller leaves the monitor to pid 1; a long-lived one (`serve`) must not collect zombies.
+    let reaper = std::thread::Builder::new().name("monitor-reaper".into()).stack_size(64 << 10).spawn(move || drop(child.wait()));
+    drop(reaper);
+    Ok(())
+}
