@@ -91,7 +91,8 @@ fn rename_flags(from: &Path, to: &Path, flags: RenameFlags) -> Result<()> {
 /// # Errors
 /// The directory cannot be opened or synced.
 pub fn sync_dir(path: &Path) -> Result<()> {
-    let dir = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::new("open", path, e))?;
+    let dir =
+        fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::new("open", path, e))?;
     fs::fsync(&dir).map_err(|e| Error::new("fsync", path, e))
 }
 
@@ -121,7 +122,11 @@ pub fn create_dir_all(path: &Path, mode: u32) -> Result<()> {
     match create_dir(path, mode) {
         Ok(()) => Ok(()),
         Err(e) if e.errno() == Some(Errno::EXIST.raw_os_error()) => {
-            if path.is_dir() { Ok(()) } else { Err(Error::new("mkdir", path, Errno::NOTDIR)) }
+            if path.is_dir() {
+                Ok(())
+            } else {
+                Err(Error::new("mkdir", path, Errno::NOTDIR))
+            }
         }
         Err(e) if e.errno() == Some(Errno::NOENT.raw_os_error()) && path.parent().is_some() => {
             create_dir_all(parent(path), mode)?;

@@ -19,11 +19,7 @@ pub struct Error {
 impl Error {
     /// Builds the error; takes whatever converts to [`io::Error`] (`rustix::io::Errno` too).
     pub fn new(op: &'static str, path: impl AsRef<Path>, source: impl Into<io::Error>) -> Self {
-        Self {
-            op,
-            path: path.as_ref().to_path_buf(),
-            source: source.into(),
-        }
+        Self { op, path: path.as_ref().to_path_buf(), source: source.into() }
     }
 
     /// The error of the last libc call of this thread.

@@ -235,7 +235,8 @@ pub fn open_below(root: BorrowedFd<'_>, rel: &Path) -> rustix::io::Result<OwnedF
 /// # Errors
 /// `path` is no directory, or something below it can not be read.
 pub fn disk_usage(path: &Path) -> Result<(u64, u64)> {
-    let root = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::new("open", path, e))?;
+    let root =
+        fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::new("open", path, e))?;
     let blocks = |stat: &Stat| u64::try_from(stat.st_blocks).unwrap_or(0) * 512;
     let own = fs::fstat(&root).map_err(|e| Error::new("stat", path, e))?;
     let (mut bytes, mut files) = (blocks(&own), 1);
@@ -256,7 +257,8 @@ pub fn disk_usage(path: &Path) -> Result<(u64, u64)> {
 /// # Errors
 /// As [`disk_usage`].
 pub fn apparent_size(path: &Path) -> Result<u64> {
-    let root = fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::new("open", path, e))?;
+    let root =
+        fs::open(path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::new("open", path, e))?;
     let mut bytes = 0;
     let mut linked = HashSet::new();
     walk(&root, &mut |v| {

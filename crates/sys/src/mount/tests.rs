@@ -1,0 +1,1 @@
+//! Tests of mounting by descriptor.
