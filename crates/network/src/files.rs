@@ -1,6 +1,46 @@
-//! The text of /etc/hosts, /etc/hostname and /etc/resolv.conf. Pure: the engine writes them.
+//! /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: their text, and writing them beside its layer.
 
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+/// The three files' texts.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Files {
+    /// /etc/hosts.
+    pub hosts: String,
+    /// /etc/hostname.
+    pub hostname: String,
+    /// /etc/resolv.conf.
+    pub resolv: String,
+}
+
+/// Where they lie, by the path in the container.
+#[must_use]
+pub fn paths(dir: &Path) -> [(&'static str, PathBuf); 3] {
+    [("/etc/hosts", dir.join("hosts")), ("/etc/hostname", dir.join("hostname")), ("/etc/resolv.conf", dir.join("resolv.conf"))]
+}
+
+/// Writes the three files into a container's directory. They are written anew at every start, so they are replaced whole but not flushed.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn write(dir: &Path, files: &Files) -> stead_sys::Result<()> {
+    for ((_, path), text) in paths(dir).into_iter().zip([&files.hosts, &files.hostname, &files.resolv]) {
+        // A container that still has the old file mounted keeps it: the new one is another inode.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(stead_sys::Error::new("unlink", &path, error)),
+            _ => {}
+        }
+        create(&path, text).map_err(|error| stead_sys::Error::new("write", &path, error))?;
+    }
+    Ok(())
+}
+
+fn create(path: &Path, text: &str) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::os::unix::fs::OpenOptionsExt as _;
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o644).open(path)?.write_all(text.as_bytes())
+}
 
 /// What the resolver's file is made of.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,271 @@
+//! Refusing what cannot be: every option of `HostConfig` and `Config` is looked at before anything is made.
+
+use super::config::{Config, HostConfig, Ulimit};
+use crate::{Failure, Result};
+
+/// Docker's floor for `--memory`: below it most programs cannot even be loaded.
+const MEMORY_MIN: i64 = 6 * 1024 * 1024;
+/// Longest host name the kernel keeps (`HOST_NAME_MAX`).
+const HOSTNAME_MAX: usize = 64;
+
+/// Refuses a request with Docker's texts; gives back warnings for what is accepted but without effect.
+///
+/// # Errors
+/// The first option that cannot be, by name and value.
+pub(super) fn request(config: &Config, host: &HostConfig) -> Result<Vec<String>> {
+    restart(host)?;
+    memory(host)?;
+    cpus(host)?;
+    security(host)?;
+    names(config, host)?;
+    host.ulimits.iter().flatten().try_for_each(ulimit)?;
+    if let Some(signal) = &config.stop_signal {
+        super::signal::parse(signal)?;
+    }
+    stead_runtime::capability::resolve(words(&host.cap_add), words(&host.cap_drop), host.privileged)?;
+    stead_network::Mode::parse(&host.network_mode)?;
+    sysctls(host)?;
+    unsupported(host)?;
+    Ok(warnings(host))
+}
+
+fn words(list: &Option<Vec<String>>) -> &[String] {
+    list.as_deref().unwrap_or(&[])
+}
+
+fn restart(host: &HostConfig) -> Result<()> {
+    let policy = &host.restart_policy;
+    match policy.name.as_str() {
+        "" | "no" | "always" | "unless-stopped" => {
+            if policy.maximum_retry_count != 0 {
+                return Err(Failure::invalid("invalid restart policy: maximum retry count can only be used with 'on-failure'"));
+            }
+        }
+        "on-failure" => {
+            if policy.maximum_retry_count < 0 {
+                return Err(Failure::invalid("invalid restart policy: maximum retry count cannot be negative"));
+            }
+        }
+        other => {
+            return Err(Failure::invalid(format!(
+                "invalid restart policy: unknown policy '{other}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+            )));
+        }
+    }
+    if host.auto_remove && !matches!(policy.name.as_str(), "" | "no") {
+        return Err(Failure::invalid("can't create 'AutoRemove' container with restart policy"));
+    }
+    Ok(())
+}
+
+fn memory(host: &HostConfig) -> Result<()> {
+    if host.memory != 0 && host.memory < MEMORY_MIN {
+        return Err(Failure::invalid("Minimum memory limit allowed is 6MB"));
+    }
+    if host.memory > 0 && host.memory_swap > 0 && host.memory_swap < host.memory {
+        return Err(Failure::invalid("Minimum memoryswap limit should be larger than memory limit, see usage"));
+    }
+    if host.memory == 0 && host.memory_swap > 0 {
+        return Err(Failure::invalid("You should always set the Memory limit when using Memoryswap limit, see usage"));
+    }
+    if let Some(swappiness) = host.memory_swappiness
+        && !(-1..=100).contains(&swappiness)
+    {
+        return Err(Failure::invalid(format!("Invalid value: {swappiness}, valid memory swappiness range is 0-100")));
+    }
+    if host.memory_reservation > 0 && host.memory > 0 && host.memory < host.memory_reservation {
+        return Err(Failure::invalid("Minimum memory limit can not be less than memory reservation limit, see usage"));
+    }
+    if host.shm_size < 0 {
+        return Err(Failure::invalid("SHM size can not be less than 0"));
+    }
+    Ok(())
+}
+
+fn cpus(host: &HostConfig) -> Result<()> {
+    if host.nano_cpus > 0 && (host.cpu_period > 0 || host.cpu_quota > 0) {
+        return Err(Failure::invalid("Conflicting options: Nano CPUs and CPU Period/Quota cannot both be set"));
+    }
+    let here = i64::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(i64::MAX);
+    if host.nano_cpus < 0 || host.nano_cpus > here.saturating_mul(1_000_000_000) {
+        return Err(Failure::invalid(format!("range of CPUs is from 0.01 to {here}.00, as there are only {here} CPUs available")));
+    }
+    if host.cpu_shares < 0 {
+        return Err(Failure::invalid(format!("invalid CPU shares ({}): value must be a positive integer", host.cpu_shares)));
+    }
+    if host.cpu_period != 0 && !(1000..=1_000_000).contains(&host.cpu_period) {
+        return Err(Failure::invalid("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"));
+    }
+    if host.cpu_quota > 0 && host.cpu_quota < 1000 {
+        return Err(Failure::invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)"));
+    }
+    Ok(())
+}
+
+/// `--security-opt`, decided.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Security {
+    /// Set-uid programs give nothing.
+    pub(super) no_new_privileges: bool,
+    /// `None`: the default profile; otherwise `unconfined` or the profile's text.
+    pub(super) seccomp: Option<String>,
+}
+
+/// Reads `--security-opt`.
+///
+/// # Errors
+/// `invalid --security-opt: "x"` for what Docker does not know.
+pub(super) fn security(host: &HostConfig) -> Result<Security> {
+    let mut decided = Security::default();
+    for option in words(&host.security_opt) {
+        let bad = || Failure::invalid(format!("invalid --security-opt 2: {option:?}"));
+        if option == "no-new-privileges" {
+            decided.no_new_privileges = true;
+            continue;
+        }
+        let (key, value) = option.split_once(['=', ':']).ok_or_else(bad)?;
+        match key {
+            "no-new-privileges" => {
+                decided.no_new_privileges = value.parse().map_err(|_parse| Failure::invalid(format!("invalid --security-opt 2: {option:?}")))?;
+            }
+            "seccomp" => decided.seccomp = Some(value.to_owned()).filter(|v| v != "builtin"),
+            // Without a loaded security module these have nothing to act on; Docker accepts them too.
+            "label" | "apparmor" | "systempaths" => {}
+            _ => return Err(bad()),
+        }
+    }
+    Ok(decided)
+}
+
+fn names(config: &Config, host: &HostConfig) -> Result<()> {
+    if config.hostname.len() > HOSTNAME_MAX {
+        return Err(Failure::invalid(format!("invalid hostname: {} is longer than {HOSTNAME_MAX} characters", config.hostname)));
+    }
+    if !config.working_dir.is_empty() && !config.working_dir.starts_with('/') {
+        return Err(Failure::invalid(format!("the working directory '{}' is invalid, it needs to be an absolute path", config.working_dir)));
+    }
+    if let Some(bad) = config.env.iter().find(|v| v.is_empty() || v.starts_with('=')) {
+        return Err(Failure::invalid(format!("invalid environment variable: {bad}")));
+    }
+    let stray_nul = config.env.iter().chain(config.cmd.iter().flatten()).chain(config.entrypoint.iter().flatten()).any(|w| w.contains('\0'));
+    if stray_nul {
+        return Err(Failure::invalid("a command line or an environment variable contains a NUL byte"));
+    }
+    for device in host.devices.iter().flatten() {
+        if device.cgroup_permissions.chars().any(|c| !"rwm".contains(c)) {
+            return Err(Failure::invalid(format!("invalid device mode: {}", device.cgroup_permissions)));
+        }
+    }
+    Ok(())
+}
+
+const ULIMITS: [&str; 16] = [
+    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack", "as",
+];
+
+fn ulimit(limit: &Ulimit) -> Result<()> {
+    if !ULIMITS.contains(&limit.name.as_str()) {
+        return Err(Failure::invalid(format!("invalid ulimit type: {}", limit.name)));
+    }
+    if limit.hard != -1 && (limit.soft > limit.hard || limit.soft == -1) {
+        return Err(Failure::invalid(format!(
+            "ulimit soft limit must be less than or equal to hard limit: {} > {}",
+            limit.soft, limit.hard
+        )));
+    }
+    Ok(())
+}
+
+/// Kernel parameters that belong to a namespace, by prefix; everything else would change the host.
+const SYSCTL_PREFIXES: [&str; 3] = ["net.", "fs.mqueue.", "kernel.shm"];
+const SYSCTL_NAMES: [&str; 3] = ["kernel.msgmax", "kernel.msgmnb", "kernel.msgmni"];
+
+fn sysctls(host: &HostConfig) -> Result<()> {
+    for key in host.sysctls.iter().flatten().map(|(k, _)| k.as_str()) {
+        let namespaced = SYSCTL_PREFIXES.iter().any(|p| key.starts_with(p)) || SYSCTL_NAMES.contains(&key) || key == "kernel.sem";
+        let clean = key.split('.').all(|part| !part.is_empty() && !part.contains('/'));
+        if !namespaced || !clean {
+            return Err(Failure::invalid(format!("sysctl '{key}' is not whitelisted")));
+        }
+        if key.starts_with("net.") && host.network_mode == "host" {
+            return Err(Failure::invalid(format!("sysctl '{key}' not allowed in host network namespace")));
+        }
+    }
+    Ok(())
+}
+
+/// What docs/compat.md names as not there yet is refused, never dropped.
+fn unsupported(host: &HostConfig) -> Result<()> {
+    let refuse = |what: String| Err(Failure::new(stead_base::Kind::Unsupported, what).with_hint("docs/compat.md lists what this version does not do"));
+    let ports = |v: &serde_json::Value| v.as_object().is_some_and(|o| !o.is_empty());
+    if host.port_bindings.as_ref().is_some_and(ports) || host.publish_all_ports {
+        return refuse("publishing ports (-p, -P) needs a bridge network, which this version of stead does not have".to_owned());
+    }
+    for (option, value, allowed) in [
+        ("--pid", &host.pid_mode, &["", "private", "host"][..]),
+        ("--ipc", &host.ipc_mode, &["", "private", "shareable", "none", "host"][..]),
+        ("--uts", &host.uts_mode, &["", "private", "host"][..]),
+        ("--userns", &host.userns_mode, &["", "host"][..]),
+        ("--cgroupns", &host.cgroupns_mode, &["", "private", "host"][..]),
+    ] {
+        if !allowed.contains(&value.as_str()) {
+            return refuse(format!("{option} {value:?} is not supported by this version of stead"));
+        }
+    }
+    Ok(())
+}
+
+fn warnings(host: &HostConfig) -> Vec<String> {
+    let mut warnings = Vec::new();
+    if !host.volume_driver.is_empty() && host.mounts.as_ref().is_some_and(|m| !m.is_empty()) {
+        warnings.push(
+            "WARNING: the container-wide volume-driver configuration is ignored for volumes specified via 'mount'. Use '--mount type=volume,volume-driver=...' instead"
+                .to_owned(),
+        );
+    }
+    warnings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::config::RestartPolicy;
+    use super::*;
+
+    fn refused(host: &HostConfig) -> String {
+        request(&Config::default(), host).unwrap_err().message
+    }
+
+    #[test]
+    fn restart_policies_are_checked_in_dockers_words() {
+        let with = |name: &str, n| HostConfig { restart_policy: RestartPolicy { name: name.to_owned(), maximum_retry_count: n }, ..HostConfig::default() };
+        assert!(request(&Config::default(), &with("on-failure", 3)).is_ok());
+        assert!(refused(&with("sometimes", 0)).contains("unknown policy 'sometimes'"));
+        assert!(refused(&with("always", 3)).contains("can only be used with 'on-failure'"));
+        assert!(refused(&HostConfig { auto_remove: true, ..with("always", 0) }).contains("AutoRemove"));
+    }
+
+    #[test]
+    fn impossible_resources_are_refused() {
+        assert!(refused(&HostConfig { memory: 1024, ..HostConfig::default() }).contains("6MB"));
+        assert!(refused(&HostConfig { nano_cpus: i64::MAX, ..HostConfig::default() }).contains("range of CPUs"));
+        assert!(refused(&HostConfig { memory: 1 << 30, memory_swap: 1 << 20, ..HostConfig::default() }).contains("memoryswap"));
+    }
+
+    #[test]
+    fn sysctls_of_the_host_are_out_of_reach() {
+        let with = |k: &str| HostConfig { sysctls: Some([(k.to_owned(), "1".to_owned())].into()), ..HostConfig::default() };
+        assert!(request(&Config::default(), &with("net.ipv4.ip_forward")).is_ok());
+        for bad in ["kernel.core_pattern", "vm.swappiness", "net./../kernel", "net..x"] {
+            assert!(refused(&with(bad)).contains("not whitelisted"), "{bad}");
+        }
+    }
+
+    #[test]
+    fn security_options_are_read_or_refused() {
+        let with = |o: &str| HostConfig { security_opt: Some(vec![o.to_owned()]), ..HostConfig::default() };
+        assert!(security(&with("no-new-privileges")).unwrap().no_new_privileges);
+        assert!(!security(&with("no-new-privileges=false")).unwrap().no_new_privileges);
+        assert_eq!(security(&with("seccomp=unconfined")).unwrap().seccomp.as_deref(), Some("unconfined"));
+        assert!(refused(&with("bogus")).contains("invalid --security-opt"));
+    }
+}

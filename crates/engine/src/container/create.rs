@@ -1,0 +1,128 @@
+//! Creating a container: everything is checked before anything is made, and the record is the one step that makes it true.
+
+use stead_base::time::Time;
+use stead_base::{Kind, names};
+use stead_image::ImageRecord;
+
+use super::check;
+use super::config::{Config, HostConfig, NetworkingConfig};
+use super::merge;
+use super::record::{Container, VOLUME_KIND};
+use super::remove;
+use crate::{Engine, Failure, Result};
+
+/// What a container shall be.
+#[derive(Debug, Clone, Default)]
+pub struct CreateRequest {
+    /// Its name; a random one when `None`.
+    pub name: Option<String>,
+    /// What is independent of the host.
+    pub config: Config,
+    /// What depends on it.
+    pub host: HostConfig,
+    /// Its networks.
+    pub networking: NetworkingConfig,
+    /// `os/arch[/variant]` that the image must have.
+    pub platform: Option<String>,
+}
+
+/// A created container.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// Full id.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+    /// What was accepted but deserves a word.
+    pub warnings: Vec<String>,
+}
+
+impl Engine {
+    /// Creates a container and its volumes, and fills the new volumes from the image.
+    ///
+    /// # Errors
+    /// `No such image: x` ([`Kind::NotFound`]); everything that is refused is refused before anything is made, and what a later
+    /// failure had made already is taken back.
+    pub fn container_create(&self, request: CreateRequest) -> Result<Created> {
+        let CreateRequest { name, mut config, host, networking, platform } = request;
+        let mut warnings = check::request(&config, &host)?;
+        if let Some(name) = &name {
+            names::check_container(name.trim_start_matches('/')).map_err(Failure::invalid)?;
+        }
+        let image = self.images.resolve_platform(&config.image, platform.as_deref())?;
+        merge::with_image(&mut config, &image.config.config)?;
+        let points = self.merge_mounts(&config, &host)?;
+        let mut container = self.draft(name, config, host, networking, &image);
+        super::start::log_config(&container)?;
+        self.check_name(&container.name)?;
+        let made = self.claim_volumes(&mut container, points, &mut warnings)?;
+        self.publish(&mut container).inspect_err(|_failure| self.take_back(&made))?;
+        self.populate_volumes(&container).inspect_err(|_failure| {
+            drop(self.container_remove(&container.id, remove::RemoveOptions { force: true, volumes: true }));
+            self.take_back(&made);
+        })?;
+        Ok(Created { id: container.id, name: container.name, warnings })
+    }
+
+    fn draft(&self, name: Option<String>, config: Config, host: HostConfig, networking: NetworkingConfig, image: &ImageRecord) -> Container {
+        let id = stead_store::new_id();
+        let name = name.map_or_else(|| names::random(seed(&id)), |n| n.trim_start_matches('/').to_owned());
+        Container {
+            name,
+            created: Time::now(),
+            image: image.id.to_string(),
+            layers: image.diff_ids().iter().map(ToString::to_string).collect(),
+            platform: image.platform(),
+            config,
+            host,
+            networking,
+            mounts: Vec::new(),
+            id,
+        }
+    }
+
+    fn check_name(&self, name: &str) -> Result<()> {
+        match self.store.read(|tx| tx.by_name::<Container>(name))? {
+            Some(other) => Err(name_taken(name, &other.id)),
+            None => Ok(()),
+        }
+    }
+
+    /// The record makes the container true. In the same step it is checked that its volumes are still there: from here on nobody can remove them.
+    fn publish(&self, container: &mut Container) -> Result<()> {
+        let asked_name = container.name.clone();
+        self.store.publish(|tx| {
+            for volume in container.volumes() {
+                if !tx.exists(VOLUME_KIND, volume)? {
+                    return Err(Failure::new(Kind::Conflict, format!("volume {volume} was removed while the container was created")));
+                }
+            }
+            if let Some(other) = tx.by_name::<Container>(&asked_name)? {
+                return Err(name_taken(&asked_name, &other.id));
+            }
+            tx.put(container)?;
+            Ok(())
+        })
+    }
+
+    /// Removes volumes that a failed create had made. One that somebody else uses by now stays.
+    fn take_back(&self, made: &[String]) {
+        for name in made {
+            drop(self.volumes.remove(name, false));
+        }
+    }
+}
+
+fn name_taken(name: &str, id: &str) -> Failure {
+    Failure::new(
+        Kind::Conflict,
+        format!(
+            "Conflict. The container name \"/{name}\" is already in use by container \"{id}\". You have to remove (or rename) that container to be able to reuse that name."
+        ),
+    )
+}
+
+/// The id is random; its first digits seed the name.
+fn seed(id: &str) -> u64 {
+    id.get(..16).and_then(|digits| u64::from_str_radix(digits, 16).ok()).unwrap_or_default()
+}

@@ -1,0 +1,133 @@
+//! `container inspect`: everything that is known of one container, in Docker's shape.
+
+use serde_json::{Map, Value, json};
+
+use super::record::Container;
+use super::state::Now;
+use crate::{Engine, Result};
+
+impl Engine {
+    /// One container in the JSON of Docker's `GET /containers/{id}/json`.
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn container_inspect(&self, typed: &str, size: bool) -> Result<Value> {
+        let container = self.container(typed)?;
+        let now = self.now(&container.id);
+        let mut view = self.identity(&container, &now);
+        if size {
+            let (rw, root) = self.container_size(&container)?;
+            view.insert("SizeRw".to_owned(), json!(rw));
+            view.insert("SizeRootFs".to_owned(), json!(root));
+        }
+        view.insert("Mounts".to_owned(), container.mounts.iter().map(stead_mount::view::inspect).collect());
+        view.insert("Config".to_owned(), config(&container));
+        view.insert("NetworkSettings".to_owned(), network_settings(&container, &now));
+        Ok(Value::Object(view))
+    }
+
+    fn identity(&self, container: &Container, now: &Now) -> Map<String, Value> {
+        let dir = self.root.container(&container.id);
+        let args = container.args();
+        let writable = dir.join("upper");
+        let view = json!({
+            "Id": container.id,
+            "Created": container.created.rfc3339_nano(),
+            "Path": args.first().cloned().unwrap_or_default(),
+            "Args": args.iter().skip(1).collect::<Vec<_>>(),
+            "State": state(now),
+            "Image": container.image,
+            "ResolvConfPath": dir.join("resolv.conf"),
+            "HostnamePath": dir.join("hostname"),
+            "HostsPath": dir.join("hosts"),
+            "LogPath": if container.host.log_config.kind == "none" { String::new() } else { self.root.log(&container.id).display().to_string() },
+            "Name": format!("/{}", container.name),
+            "RestartCount": now.restart_count(),
+            "Driver": "overlay2",
+            "Platform": container.platform.split('/').next().unwrap_or("linux"),
+            "MountLabel": "",
+            "ProcessLabel": "",
+            "AppArmorProfile": "",
+            "ExecIDs": Value::Null,
+            "HostConfig": host_config(container),
+            "GraphDriver": { "Data": { "UpperDir": writable, "WorkDir": dir.join("work") }, "Name": "overlay2" },
+        });
+        match view {
+            Value::Object(map) => map,
+            _ => Map::new(),
+        }
+    }
+}
+
+fn state(now: &Now) -> Value {
+    json!({
+        "Status": now.status,
+        "Running": now.is_running() || now.status == "restarting",
+        "Paused": now.status == "paused",
+        "Restarting": now.status == "restarting",
+        "OOMKilled": now.oom_killed(),
+        "Dead": false,
+        "Pid": now.pid(),
+        "ExitCode": now.exit_code(),
+        "Error": now.error(),
+        "StartedAt": now.started_at(),
+        "FinishedAt": now.finished_at(),
+    })
+}
+
+/// `HostConfig` with the values that Docker fills in at create.
+fn host_config(container: &Container) -> Value {
+    let mut host = container.host.clone();
+    if host.log_config.kind.is_empty() {
+        "json-file".clone_into(&mut host.log_config.kind);
+    }
+    if host.restart_policy.name.is_empty() {
+        "no".clone_into(&mut host.restart_policy.name);
+    }
+    if host.shm_size == 0 {
+        host.shm_size = 64 << 20;
+    }
+    if host.ipc_mode.is_empty() {
+        "private".clone_into(&mut host.ipc_mode);
+    }
+    if host.runtime.is_empty() {
+        "stead".clone_into(&mut host.runtime);
+    }
+    host.network_mode = network_mode(container);
+    host.masked_paths.get_or_insert_with(|| if host.privileged { Vec::new() } else { stead_runtime::defaults::masked_paths() });
+    host.readonly_paths.get_or_insert_with(|| if host.privileged { Vec::new() } else { stead_runtime::defaults::readonly_paths() });
+    serde_json::to_value(host).unwrap_or(Value::Null)
+}
+
+fn config(container: &Container) -> Value {
+    let mut config = container.config.clone();
+    config.hostname = super::plan::hostname(container);
+    serde_json::to_value(config).unwrap_or(Value::Null)
+}
+
+/// What `NetworkMode` shows: `none` where nothing was asked, because a loopback is all there is.
+pub(super) fn network_mode(container: &Container) -> String {
+    match container.host.network_mode.as_str() {
+        "" | "default" => "none".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+/// An endpoint without an address, as the networks host and none have.
+pub(super) fn endpoint() -> Value {
+    json!({
+        "IPAMConfig": null, "Links": null, "Aliases": null, "MacAddress": "", "DriverOpts": null, "GwPriority": 0,
+        "NetworkID": "", "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
+        "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": null,
+    })
+}
+
+fn network_settings(container: &Container, now: &Now) -> Value {
+    let key = if now.is_running() { format!("/proc/{}/ns/net", now.pid()) } else { String::new() };
+    json!({
+        "Bridge": "", "SandboxID": "", "SandboxKey": key, "Ports": {}, "HairpinMode": false, "LinkLocalIPv6Address": "",
+        "LinkLocalIPv6PrefixLen": 0, "SecondaryIPAddresses": null, "SecondaryIPv6Addresses": null, "EndpointID": "", "Gateway": "",
+        "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "MacAddress": "",
+        "Networks": { network_mode(container): endpoint() },
+    })
+}

@@ -1,0 +1,173 @@
+//! `ps`: a line for each container, filtered.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use stead_base::filter::Filters;
+use stead_base::time::Time;
+
+use super::record::Container;
+use super::state::Now;
+use crate::{Engine, Result};
+
+/// What `ps` was asked.
+#[derive(Debug, Clone, Default)]
+pub struct ListOptions {
+    /// Those that do not run, too.
+    pub all: bool,
+    /// Only the newest so many, whatever their state.
+    pub last: Option<usize>,
+    /// Compute sizes.
+    pub size: bool,
+    /// Filters.
+    pub filters: Filters,
+}
+
+/// One line of `ps`, in the JSON of Docker's `GET /containers/json`.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Summary {
+    /// Full id.
+    pub id: String,
+    /// Names with Docker's leading slash.
+    pub names: Vec<String>,
+    /// The reference as typed.
+    pub image: String,
+    /// The image's id.
+    #[serde(rename = "ImageID")]
+    pub image_id: String,
+    /// The command line.
+    pub command: String,
+    /// Seconds since the epoch.
+    pub created: i64,
+    /// Published ports.
+    pub ports: Vec<Value>,
+    /// Bytes the container changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_rw: Option<u64>,
+    /// Bytes in all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size_root_fs: Option<u64>,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// `running`, `exited`, …
+    pub state: String,
+    /// `Up 2 minutes`.
+    pub status: String,
+    /// `{NetworkMode}`.
+    pub host_config: Value,
+    /// `{Networks}`.
+    pub network_settings: Value,
+    /// As inspect's.
+    pub mounts: Vec<Value>,
+}
+
+const FILTERS: [&str; 18] = [
+    "id", "name", "label", "label!", "status", "exited", "ancestor", "before", "since", "volume", "network", "health", "publish", "expose", "is-task", "isolation",
+    "restart-policy", "label-file",
+];
+
+impl Engine {
+    /// Lists containers, the newest first. A record that cannot be read is left out here and named by `system check`.
+    ///
+    /// # Errors
+    /// A filter that is not known, or names a container or image that is not there.
+    pub fn container_list(&self, options: &ListOptions) -> Result<Vec<Summary>> {
+        options.filters.check(&FILTERS)?;
+        let mut containers: Vec<Container> = self.store.read(|tx| tx.list::<Container>())?.into_iter().filter_map(std::result::Result::ok).collect();
+        containers.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
+        let bounds = self.bounds(options)?;
+        let ancestors = self.ancestors(options)?;
+        let everything = options.all || options.last.is_some() || ["status", "exited"].iter().any(|k| options.filters.has(k));
+        let moment = Time::now();
+        let mut lines = Vec::new();
+        for container in containers {
+            if options.last.is_some_and(|n| lines.len() >= n) {
+                break;
+            }
+            let now = self.now(&container.id);
+            let wanted = (everything || now.is_alive()) && bounds.hold(&container) && matches(&options.filters, &container, &now);
+            let descends = ancestors.as_ref().is_none_or(|ids| ids.contains(&container.image) || ids.contains(&container.config.image));
+            if wanted && descends {
+                lines.push(self.summary(&container, &now, moment, options.size)?);
+            }
+        }
+        Ok(lines)
+    }
+
+    fn bounds(&self, options: &ListOptions) -> Result<Bounds> {
+        let created = |key: &str| options.filters.get(key).last().map(|name| self.container(name).map(|c| c.created)).transpose();
+        Ok(Bounds { before: created("before")?, since: created("since")? })
+    }
+
+    fn ancestors(&self, options: &ListOptions) -> Result<Option<Vec<String>>> {
+        let asked = options.filters.get("ancestor");
+        if asked.is_empty() {
+            return Ok(None);
+        }
+        let mut ids = Vec::new();
+        for name in asked {
+            ids.push(name.clone());
+            if let Ok(image) = self.images.resolve(name) {
+                ids.push(image.id.clone());
+            }
+        }
+        Ok(Some(ids))
+    }
+
+    fn summary(&self, container: &Container, now: &Now, moment: Time, size: bool) -> Result<Summary> {
+        let sizes = if size { Some(self.container_size(container)?) } else { None };
+        let network = stead_network::Mode::parse(&container.host.network_mode)?.network_name();
+        Ok(Summary {
+            id: container.id.clone(),
+            names: vec![format!("/{}", container.name)],
+            image: container.config.image.clone(),
+            image_id: container.image.clone(),
+            command: container.args().join(" "),
+            created: container.created.seconds(),
+            ports: Vec::new(),
+            size_rw: sizes.map(|s| s.0),
+            size_root_fs: sizes.map(|s| s.1),
+            labels: container.config.labels.clone(),
+            state: now.status.to_owned(),
+            status: now.words(moment),
+            host_config: serde_json::json!({ "NetworkMode": super::inspect::network_mode(container) }),
+            network_settings: serde_json::json!({ "Networks": { network: super::inspect::endpoint() } }),
+            mounts: container.mounts.iter().map(stead_mount::view::inspect).collect(),
+        })
+    }
+}
+
+struct Bounds {
+    before: Option<Time>,
+    since: Option<Time>,
+}
+
+impl Bounds {
+    fn hold(&self, container: &Container) -> bool {
+        self.before.is_none_or(|b| container.created < b) && self.since.is_none_or(|s| container.created > s)
+    }
+}
+
+fn matches(filters: &Filters, container: &Container, now: &Now) -> bool {
+    let volume = |wanted: &str| container.mounts.iter().any(|m| m.name == wanted || m.source == wanted || m.destination == wanted);
+    let name = |wanted: &str| container.name.contains(wanted.trim_start_matches('^').trim_end_matches('$').trim_start_matches('/'));
+    let exact_name = |wanted: &str| match (wanted.strip_prefix('^'), wanted.strip_suffix('$')) {
+        (Some(_), Some(_)) => container.name == wanted.trim_matches(['^', '$']).trim_start_matches('/'),
+        (Some(_), None) => container.name.starts_with(wanted.trim_start_matches('^').trim_start_matches('/')),
+        (None, Some(_)) => container.name.ends_with(wanted.trim_end_matches('$')),
+        (None, None) => name(wanted),
+    };
+    let exited = |wanted: &str| matches!(now.status, "exited") && now.exit_code().to_string() == wanted;
+    let policy = |wanted: &str| container.host.restart_policy.name == wanted || (wanted == "no" && container.host.restart_policy.name.is_empty());
+    let network = |wanted: &str| super::inspect::network_mode(container) == wanted;
+    filters.any("id", |wanted| container.id.starts_with(wanted))
+        && filters.any("name", exact_name)
+        && filters.any("status", |wanted| now.status == wanted)
+        && filters.any("exited", exited)
+        && filters.any("volume", volume)
+        && filters.any("network", network)
+        && filters.any("restart-policy", policy)
+        && filters.labels(&container.config.labels)
+}

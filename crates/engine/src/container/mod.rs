@@ -1,0 +1,23 @@
+//! Containers: one verb a file.
+
+mod check;
+pub mod config;
+pub mod copy;
+pub mod create;
+pub mod exec;
+mod inspect;
+pub mod list;
+pub mod logs;
+mod merge;
+mod mounts;
+mod plan;
+mod reap;
+pub(crate) mod record;
+pub mod remove;
+mod resolve;
+mod signal;
+mod size;
+mod start;
+mod state;
+mod stop;
+pub mod wait;

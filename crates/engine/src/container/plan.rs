@@ -1,0 +1,223 @@
+//! From a record to the runtime's plan: every option that a process's birth needs to know, and nothing else.
+
+use stead_layer::writable::Writable;
+use stead_mount::{Mount, MountType, Ro};
+use stead_network::Mode;
+use stead_runtime::{
+    CgroupLimits, Device, DeviceRule, Namespace, Namespaces, NetNamespace, Plan, Process, Rlimit, Seccomp, capability, defaults,
+};
+
+use super::check;
+use super::config::HostConfig;
+use super::record::Container;
+use crate::{Engine, Failure, Result};
+
+impl Engine {
+    /// The plan of one start. `mounts` are the user's, lowered and in depth order.
+    pub(super) fn plan(&self, container: &Container, writable: &Writable, mounts: Vec<Mount>) -> Result<Plan> {
+        let host = &container.host;
+        let lower = stead_layer::lower_dirs(&self.root, &diff_ids(container)?);
+        let mut rootfs = Mount::rootfs(lower, Some(writable.upper.clone()), Some(writable.work.clone()));
+        if host.readonly_rootfs {
+            rootfs.attr.ro = Ro::Shallow;
+        }
+        let engine_files = self.engine_files(container);
+        Ok(Plan {
+            id: container.id.clone(),
+            hostname: hostname(container),
+            domainname: container.config.domainname.clone(),
+            rootfs,
+            readonly_rootfs: host.readonly_rootfs,
+            mounts,
+            engine_files,
+            process: process(container)?,
+            namespaces: namespaces(host)?,
+            cgroup: limits(host)?,
+            devices: devices(host),
+            sysctls: host.sysctls.clone().unwrap_or_default(),
+            shm_size: unsigned(host.shm_size),
+            masked_paths: paths(host, host.masked_paths.as_ref(), defaults::masked_paths),
+            readonly_paths: paths(host, host.readonly_paths.as_ref(), defaults::readonly_paths),
+            privileged: host.privileged,
+            init: host.init.unwrap_or(false),
+            runtime: runtime(host),
+            bundle: self.run_root.container(&container.id).join("bundle"),
+        })
+    }
+
+    /// /etc/hosts, /etc/hostname and /etc/resolv.conf, except where the user mounts something of their own (moby's `TrySetNetworkMount`).
+    fn engine_files(&self, container: &Container) -> Vec<Mount> {
+        let dir = self.root.container(&container.id);
+        let taken = |target: &str| container.mounts.iter().any(|m| m.destination == target) || container.host.tmpfs.iter().flatten().any(|(p, _)| p == target);
+        stead_network::files::paths(&dir)
+            .into_iter()
+            .filter(|(target, _)| !taken(target))
+            .map(|(target, path)| {
+                let mount = Mount::bind(path, target);
+                if container.host.readonly_rootfs { mount.read_only(Ro::Recursive) } else { mount }
+            })
+            .collect()
+    }
+}
+
+/// The layers' ids as digests.
+pub(crate) fn diff_ids(container: &Container) -> Result<Vec<stead_base::digest::Digest>> {
+    container
+        .layers
+        .iter()
+        .map(|text| stead_base::digest::Digest::parse(text).map_err(|bad| Failure::new(stead_base::Kind::Internal, bad.to_string())))
+        .collect()
+}
+
+/// The name inside: what was asked, or the short id; the host's own in its network namespace (as Docker).
+pub(super) fn hostname(container: &Container) -> String {
+    if container.host.uts_mode == "host" {
+        return String::new();
+    }
+    if container.config.hostname.is_empty() { stead_base::ids::short(&container.id).to_owned() } else { container.config.hostname.clone() }
+}
+
+fn process(container: &Container) -> Result<Process> {
+    let (config, host) = (&container.config, &container.host);
+    let security = check::security(host)?;
+    Ok(Process {
+        args: container.args(),
+        env: environment(container),
+        cwd: config.working_dir.clone(),
+        user: config.user.clone(),
+        group_add: host.group_add.clone().unwrap_or_default(),
+        tty: config.tty,
+        caps: capability::resolve(host.cap_add.as_deref().unwrap_or(&[]), host.cap_drop.as_deref().unwrap_or(&[]), host.privileged)?,
+        no_new_privileges: security.no_new_privileges,
+        seccomp: match security.seccomp {
+            _ if host.privileged => Seccomp::Unconfined,
+            None => Seccomp::Default,
+            Some(word) if word == "unconfined" => Seccomp::Unconfined,
+            Some(profile) => Seccomp::Profile(profile),
+        },
+        rlimits: host.ulimits.iter().flatten().map(|u| Rlimit { name: u.name.clone(), soft: limit(u.soft), hard: limit(u.hard) }).collect(),
+        umask: None,
+        oom_score_adj: i32::try_from(host.oom_score_adj).ok().filter(|n| *n != 0),
+    })
+}
+
+/// Docker's own variables first, so that the image and the user can replace them.
+fn environment(container: &Container) -> Vec<String> {
+    let given = &container.config.env;
+    let has = |key: &str| given.iter().any(|v| v.split('=').next() == Some(key));
+    let mut env = Vec::with_capacity(given.len() + 3);
+    if !has("PATH") {
+        env.push(format!("PATH={}", defaults::PATH));
+    }
+    if !has("HOSTNAME") {
+        env.push(format!("HOSTNAME={}", hostname(container)));
+    }
+    if container.config.tty && !has("TERM") {
+        env.push("TERM=xterm".to_owned());
+    }
+    // `-e NAME` without a value takes the variable away.
+    env.extend(given.iter().filter(|v| v.contains('=')).cloned());
+    env
+}
+
+fn namespaces(host: &HostConfig) -> Result<Namespaces> {
+    let pick = |mode: &str| if mode == "host" { Namespace::Host } else { Namespace::New };
+    Ok(Namespaces {
+        net: match Mode::parse(&host.network_mode)? {
+            Mode::Host => NetNamespace::Host,
+            Mode::None | Mode::Default => NetNamespace::None,
+        },
+        ipc: pick(&host.ipc_mode),
+        pid: pick(&host.pid_mode),
+        uts: pick(&host.uts_mode),
+        cgroup: match host.cgroupns_mode.as_str() {
+            "host" => Some(Namespace::Host),
+            "private" => Some(Namespace::New),
+            _ => None,
+        },
+    })
+}
+
+fn limits(host: &HostConfig) -> Result<CgroupLimits> {
+    Ok(CgroupLimits {
+        memory: unsigned(host.memory),
+        memory_reservation: unsigned(host.memory_reservation),
+        memory_swap: host.memory_swap,
+        memory_swappiness: host.memory_swappiness.and_then(|n| u64::try_from(n).ok()),
+        oom_kill_disable: host.oom_kill_disable.unwrap_or(false),
+        nano_cpus: unsigned(host.nano_cpus),
+        cpu_shares: unsigned(host.cpu_shares),
+        cpu_period: unsigned(host.cpu_period),
+        cpu_quota: host.cpu_quota,
+        cpuset_cpus: host.cpuset_cpus.clone(),
+        cpuset_mems: host.cpuset_mems.clone(),
+        pids_limit: host.pids_limit.unwrap_or(0),
+        blkio_weight: host.blkio_weight,
+        device_rules: host.device_cgroup_rules.iter().flatten().map(|text| device_rule(text)).collect::<Result<_>>()?,
+        ..CgroupLimits::default()
+    })
+}
+
+/// Reads `c 1:3 rwm`.
+pub(super) fn device_rule(text: &str) -> Result<DeviceRule> {
+    let bad = || Failure::invalid(format!("invalid device cgroup rule format: '{text}'"));
+    let [kind, numbers, access] = text.split_whitespace().collect::<Vec<_>>()[..] else { return Err(bad()) };
+    let (major, minor) = numbers.split_once(':').ok_or_else(bad)?;
+    let number = |n: &str| if n == "*" { Ok(None) } else { n.parse().map(Some).map_err(|_parse| bad()) };
+    if !matches!(kind, "a" | "b" | "c") || access.is_empty() || access.chars().any(|c| !"rwm".contains(c)) {
+        return Err(bad());
+    }
+    Ok(DeviceRule { allow: true, kind: kind.chars().next().unwrap_or('a'), major: number(major)?, minor: number(minor)?, access: access.to_owned() })
+}
+
+fn devices(host: &HostConfig) -> Vec<Device> {
+    host.devices
+        .iter()
+        .flatten()
+        .map(|d| Device {
+            host: d.path_on_host.clone().into(),
+            container: if d.path_in_container.is_empty() { d.path_on_host.clone().into() } else { d.path_in_container.clone().into() },
+            access: if d.cgroup_permissions.is_empty() { "rwm".to_owned() } else { d.cgroup_permissions.clone() },
+        })
+        .collect()
+}
+
+fn paths(host: &HostConfig, asked: Option<&Vec<String>>, default: fn() -> Vec<String>) -> Vec<String> {
+    match asked {
+        Some(list) => list.clone(),
+        None if host.privileged => Vec::new(),
+        None => default(),
+    }
+}
+
+/// Empty, `stead` and Docker's `runc` mean our own: scripts that say `--runtime runc` mean "the ordinary one".
+fn runtime(host: &HostConfig) -> Option<String> {
+    Some(host.runtime.as_str()).filter(|name| !matches!(*name, "" | "stead" | "runc")).map(str::to_owned)
+}
+
+fn unsigned(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+fn limit(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(u64::MAX)
+}
+
+/// Whether a mount of this kind needs a volume behind it.
+pub(super) fn is_volume(kind: &MountType) -> bool {
+    *kind == MountType::Volume
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn device_rules_are_read_or_refused() {
+        let rule = device_rule("c 1:* rw").unwrap();
+        assert_eq!((rule.kind, rule.major, rule.minor, rule.access.as_str()), ('c', Some(1), None, "rw"));
+        for bad in ["", "x 1:3 rwm", "c 1 rwm", "c 1:3 z", "c 1:3", "c -1:3 r"] {
+            assert!(device_rule(bad).is_err(), "{bad}");
+        }
+    }
+}

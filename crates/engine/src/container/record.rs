@@ -1,0 +1,80 @@
+//! The record of a container: what was asked, what it was resolved to. What is true of it now lies in the run root and `exit.json`.
+
+use serde::{Deserialize, Serialize};
+use stead_base::time::Time;
+use stead_mount::{MountPoint, MountType};
+use stead_store::{Record, Ref};
+
+use super::config::{Config, HostConfig, NetworkingConfig};
+
+/// One container, as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Container {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// Unique, without Docker's leading slash.
+    pub name: String,
+    /// When it was created.
+    pub created: Time,
+    /// The image's id, `sha256:…`.
+    pub image: String,
+    /// Diff ids of the root file system's layers, the lowest first. Kept here so that a container starts without its image's record.
+    pub layers: Vec<String>,
+    /// `os/arch[/variant]` of the image.
+    pub platform: String,
+    /// What was asked, with the image's defaults filled in.
+    pub config: Config,
+    /// What was asked of the host, verbatim.
+    pub host: HostConfig,
+    /// Networks asked for.
+    #[serde(default)]
+    pub networking: NetworkingConfig,
+    /// The mounts all ways of asking came to.
+    pub mounts: Vec<MountPoint>,
+}
+
+/// The kind under which containers are recorded.
+pub const KIND: &str = "container";
+/// The kind of an image's record.
+pub const IMAGE_KIND: &str = "image";
+/// The kind of a volume's record.
+pub const VOLUME_KIND: &str = "volume";
+
+impl Record for Container {
+    const KIND: &'static str = KIND;
+    const VERSION: u32 = 1;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> Option<&str> {
+        Some(&self.name)
+    }
+
+    /// A container holds its image and every volume it mounts, stopped or not: this index is what `volume rm` asks.
+    fn refs(&self) -> Vec<Ref> {
+        let image = Ref { kind: IMAGE_KIND, id: self.image.clone() };
+        let volumes = self.volumes().map(|name| Ref { kind: VOLUME_KIND, id: name.to_owned() });
+        std::iter::once(image).chain(volumes).collect()
+    }
+}
+
+impl Container {
+    /// The names of the volumes it mounts.
+    pub fn volumes(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter(|m| m.kind == MountType::Volume && !m.name.is_empty()).map(|m| m.name.as_str())
+    }
+
+    /// The volumes that nobody named: `--rm` and `rm -v` delete them.
+    pub fn anonymous_volumes(&self) -> impl Iterator<Item = &str> {
+        self.mounts.iter().filter(|m| m.is_anonymous_volume() && !m.name.is_empty()).map(|m| m.name.as_str())
+    }
+
+    /// The whole command line: entrypoint, then command.
+    #[must_use]
+    pub fn args(&self) -> Vec<String> {
+        let entrypoint = self.config.entrypoint.iter().flatten().filter(|word| !word.is_empty());
+        entrypoint.chain(self.config.cmd.iter().flatten()).cloned().collect()
+    }
+}

@@ -1,0 +1,163 @@
+//! Starting a container: what it needs is activated, its plan is written, its monitor is born and told to begin.
+
+
+use stead_base::Kind;
+use stead_layer::writable;
+use stead_monitor::{Client, LogConfig, MonitorConfig, RestartPolicy};
+use stead_network::files::{self, Files, Resolver};
+
+use super::record::Container;
+use super::signal;
+use crate::{Engine, Failure, Result};
+
+impl Engine {
+    /// Starts a container and returns when its program runs. A running one is left as it is, as in Docker.
+    ///
+    /// # Errors
+    /// What it needs cannot be had, or its program cannot be started (`exit_code` 126 or 127).
+    pub fn container_start(&self, typed: &str) -> Result<()> {
+        let container = self.container(typed)?;
+        if self.now(&container.id).is_alive() {
+            return Ok(());
+        }
+        match self.container_prepare(&container.id) {
+            Ok(mut client) => self.container_launch(&mut client),
+            // Somebody else started it in between: what was asked has come true.
+            Err(failure) if failure.kind == Kind::Conflict && self.now(&container.id).is_alive() => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Does everything a start needs except the start itself: the monitor listens, so that a client can attach before the first byte is written.
+    ///
+    /// # Errors
+    /// It runs already; what it needs cannot be had.
+    pub fn container_prepare(&self, typed: &str) -> Result<Client> {
+        let container = self.container(typed)?;
+        let _held = writable::hold(&self.run_root, &container.id)?;
+        if self.now(&container.id).is_alive() {
+            return Err(Failure::new(Kind::Conflict, format!("container {} is already running", container.name)));
+        }
+        stead_monitor::settle(&self.root, &self.run_root, &container.id)?;
+        self.prepare_held(&container).inspect_err(|_failure| {
+            // What was activated for a start that did not come is let go; a failure of that is found by `system check`.
+            drop(self.release_mounts(&container));
+        })
+    }
+
+    fn prepare_held(&self, container: &Container) -> Result<Client> {
+        let layer = writable::ensure(&self.root, &container.id)?;
+        self.populate_volumes(container)?;
+        let mounts = self.activate_mounts(container)?;
+        self.write_engine_files(container)?;
+        let plan = self.plan(container, &layer, mounts)?;
+        let bytes = serde_json::to_vec(&plan).map_err(|e| Failure::new(Kind::Internal, format!("plan of {}: {e}", container.id)))?;
+        stead_runtime::spec::write(&self.run_root, &container.id, &bytes)?;
+        Ok(stead_monitor::spawn(&self.monitor_config(container)?)?)
+    }
+
+    /// Tells a prepared monitor to begin.
+    ///
+    /// # Errors
+    /// The program cannot be started: `exit_code` is 127 when it is not there, 126 when it may not be run, 125 for all before it.
+    pub fn container_launch(&self, client: &mut Client) -> Result<()> {
+        match client.start() {
+            Ok(_) => Ok(()),
+            Err(error) => {
+                let mut failure = Failure::from(error);
+                failure.message = format!("failed to create task for container: {}", failure.message);
+                Err(failure)
+            }
+        }
+    }
+
+    /// A connection to the monitor of a running container.
+    ///
+    /// # Errors
+    /// `container x is not running`.
+    pub fn container_client(&self, typed: &str) -> Result<Client> {
+        let container = self.container(typed)?;
+        self.client_if_alive(&container.id)?
+            .ok_or_else(|| Failure::new(Kind::NotRunning, format!("container {} is not running", container.id)))
+    }
+
+    pub(super) fn client_if_alive(&self, id: &str) -> Result<Option<Client>> {
+        match Client::connect(&self.run_root, id) {
+            Ok(client) => Ok(Some(client)),
+            Err(stead_monitor::Error::NotRunning(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn write_engine_files(&self, container: &Container) -> Result<()> {
+        let (config, host) = (&container.config, &container.host);
+        let hostname = super::plan::hostname(container);
+        let on_host = host.network_mode == "host";
+        let host_resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+        let list = |l: &Option<Vec<String>>| l.clone().unwrap_or_default();
+        let (servers, search, options) = (list(&host.dns), list(&host.dns_search), list(&host.dns_options));
+        let hosts = match std::fs::read_to_string("/etc/hosts") {
+            // On the host's network the host's names hold.
+            Ok(text) if on_host && host.extra_hosts.is_none() => text,
+            _ => files::hosts(&hostname, &config.domainname, &list(&host.extra_hosts)),
+        };
+        let resolv = files::resolv(&Resolver { host: &host_resolv, servers: &servers, search: &search, options: &options });
+        let files = Files { hosts, hostname: format!("{hostname}\n"), resolv };
+        Ok(files::write(&self.root.container(&container.id), &files)?)
+    }
+
+    fn monitor_config(&self, container: &Container) -> Result<MonitorConfig> {
+        let (config, host) = (&container.config, &container.host);
+        Ok(MonitorConfig {
+            id: container.id.clone(),
+            root: self.root.path().to_owned(),
+            run_root: self.run_root.path().to_owned(),
+            log: log_config(container)?,
+            restart: restart_policy(container),
+            stop_signal: config.stop_signal.as_deref().map(signal::parse).transpose()?,
+            stop_timeout: config.stop_timeout,
+            auto_remove: host.auto_remove,
+            stdin: match (config.open_stdin, config.stdin_once) {
+                (false, _) => stead_monitor::Stdin::Closed,
+                (true, false) => stead_monitor::Stdin::Open,
+                (true, true) => stead_monitor::Stdin::Once,
+            },
+            tty: config.tty,
+            console_size: host.console_size.map(|[rows, cols]| (rows, cols)).filter(|size| *size != (0, 0)),
+            cleanup_argv: self.cleanup_argv(&container.id),
+        })
+    }
+
+    /// The command that a monitor becomes at the end of a container nobody waits for.
+    fn cleanup_argv(&self, id: &str) -> Vec<String> {
+        let path = |p: &std::path::Path| p.display().to_string();
+        ["/proc/self/exe".to_owned(), "--root".to_owned(), path(self.root.path()), "--run-root".to_owned(), path(self.run_root.path()), "reap".to_owned(), id.to_owned()]
+            .into()
+    }
+}
+
+/// The restart policy as the monitor knows it.
+pub(super) fn restart_policy(container: &Container) -> RestartPolicy {
+    let policy = &container.host.restart_policy;
+    match policy.name.as_str() {
+        "always" => RestartPolicy::Always,
+        "unless-stopped" => RestartPolicy::UnlessStopped,
+        "on-failure" => RestartPolicy::OnFailure { max_retries: u32::try_from(policy.maximum_retry_count).unwrap_or(u32::MAX) },
+        _ => RestartPolicy::No,
+    }
+}
+
+/// The log options, checked: also called at create, so that a wrong one is refused there.
+pub(super) fn log_config(container: &Container) -> Result<LogConfig> {
+    let asked = &container.host.log_config;
+    let subject = stead_monitor::log::Subject {
+        id: &container.id,
+        name: &container.name,
+        image: &container.config.image,
+        image_id: &container.image,
+        labels: &container.config.labels,
+        env: &container.config.env,
+    };
+    Ok(stead_monitor::log::options(&asked.kind, &asked.config, &subject)?)
+}
+

@@ -1,0 +1,47 @@
+//! Ending a container: asked first, then made to.
+
+use stead_base::Kind;
+
+use super::signal;
+use crate::{Engine, Failure, Result};
+
+impl Engine {
+    /// Sends the stop signal, waits `timeout` seconds (the container's own when `None`, for ever when negative), then `SIGKILL`.
+    /// A container that does not run is left as it is. Returns once the exit is on disk.
+    ///
+    /// # Errors
+    /// No such container, an unknown signal.
+    pub fn container_stop(&self, typed: &str, signal_name: Option<&str>, timeout: Option<i64>) -> Result<()> {
+        let container = self.container(typed)?;
+        let signal = signal_name.map(signal::parse).transpose()?;
+        let Some(mut client) = self.client_if_alive(&container.id)? else { return Ok(()) };
+        client.stop(signal, timeout)?;
+        Ok(())
+    }
+
+    /// Sends one signal; `SIGKILL` when none is named.
+    ///
+    /// # Errors
+    /// `Container x is not running`, an unknown signal, no such container.
+    pub fn container_kill(&self, typed: &str, signal_name: Option<&str>) -> Result<()> {
+        let container = self.container(typed)?;
+        let signal = signal::parse(signal_name.filter(|s| !s.is_empty()).unwrap_or("KILL"))?;
+        let not_running = || Failure::new(Kind::NotRunning, format!("cannot kill container: {typed}: container {} is not running", container.id));
+        if !self.now(&container.id).is_running() {
+            return Err(not_running());
+        }
+        let mut client = self.client_if_alive(&container.id)?.ok_or_else(not_running)?;
+        client.signal(signal)?;
+        Ok(())
+    }
+
+    /// Stops and starts again. A container that does not run is only started.
+    ///
+    /// # Errors
+    /// As [`Engine::container_stop`] and [`Engine::container_start`].
+    pub fn container_restart(&self, typed: &str, signal_name: Option<&str>, timeout: Option<i64>) -> Result<()> {
+        let id = self.container_resolve(typed)?;
+        self.container_stop(&id, signal_name, timeout)?;
+        self.container_start(&id)
+    }
+}

@@ -1,0 +1,104 @@
+//! The writable layer of a container: `containers/<id>/{upper,work}`, made lazily, discarded through the trash.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use stead_base::layout::{Root, RunRoot};
+use stead_sys::lock::Lock;
+use stead_sys::{Result, durable, tree};
+
+/// The two directories overlayfs writes to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Writable {
+    /// What the container changed.
+    pub upper: PathBuf,
+    /// Overlayfs's scratch space.
+    pub work: PathBuf,
+}
+
+/// Makes what is missing of a container's directory and gives the writable layer's paths.
+///
+/// Not flushed: the container's record is the truth, and an empty layer that is missing after a power cut is made again here.
+///
+/// # Errors
+/// A directory cannot be made.
+pub fn ensure(root: &Root, id: &str) -> Result<Writable> {
+    let dir = root.container(id);
+    let writable = Writable { upper: dir.join("upper"), work: dir.join("work") };
+    make(&dir, 0o710)?;
+    make(&writable.upper, 0o755)?;
+    make(&writable.work, 0o700)?;
+    Ok(writable)
+}
+
+fn make(dir: &Path, mode: u32) -> Result<()> {
+    match durable::make_dir(dir, mode) {
+        Err(error) if error.io_kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    }
+}
+
+/// Keeps a start, a view for `cp` and a removal of one container apart: overlayfs must not be mounted twice on one upper directory.
+///
+/// # Errors
+/// The lock file cannot be made.
+pub fn hold(run_root: &RunRoot, id: &str) -> Result<Lock> {
+    Lock::exclusive(&run_root.locks().join(format!("rootfs-{id}")))
+}
+
+/// Moves a removed container's directory to the trash and deletes what is in the trash under that name.
+///
+/// The rename comes first, so that a crash leaves either a container's directory without a record, which `system check` reports,
+/// or a directory in the trash, which the next sweep deletes.
+///
+/// # Errors
+/// The directory cannot be moved or emptied.
+pub fn discard(root: &Root, id: &str) -> Result<()> {
+    let dir = root.container(id);
+    let trash = root.containers_trash();
+    if dir.symlink_metadata().is_ok() {
+        make(&trash, 0o700)?;
+        durable::rename(&dir, &trash.join(id))?;
+    }
+    remove_from(&trash, id)
+}
+
+/// Deletes whatever an interrupted removal left in the trash.
+///
+/// # Errors
+/// The trash cannot be read or emptied.
+pub fn sweep(root: &Root) -> Result<()> {
+    let trash = root.containers_trash();
+    let entries = match std::fs::read_dir(&trash) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(stead_sys::Error::new("readdir", &trash, error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(|error| stead_sys::Error::new("readdir", &trash, error))?;
+        if let Some(name) = entry.file_name().to_str() {
+            remove_from(&trash, name)?;
+        }
+    }
+    Ok(())
+}
+
+fn remove_from(trash: &Path, name: &str) -> Result<()> {
+    match std::fs::File::open(trash) {
+        Ok(dir) => tree::remove_tree(&dir, OsStr::new(name)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(stead_sys::Error::new("open", trash, error)),
+    }
+}
+
+/// Bytes the container has written.
+///
+/// # Errors
+/// The layer cannot be read.
+pub fn usage(root: &Root, id: &str) -> Result<u64> {
+    let upper = root.container(id).join("upper");
+    if upper.symlink_metadata().is_err() {
+        return Ok(0);
+    }
+    Ok(tree::disk_usage(&upper)?.0)
+}
