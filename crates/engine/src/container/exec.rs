@@ -2,7 +2,7 @@
 
 use stead_base::Kind;
 use stead_monitor::Client;
-use stead_monitor::protocol::{Exec, ExecStdio};
+use stead_monitor::protocol::Exec;
 use stead_runtime::ExecProcess;
 
 use crate::{Engine, Failure, Result};
@@ -59,8 +59,7 @@ impl Engine {
             tty: request.tty,
             privileged: request.privileged,
         };
-        let stdio = if request.detach { ExecStdio::None } else { ExecStdio::Streams { stdin: request.stdin } };
-        let exec = Exec { id: stead_store::new_id(), process, stdio, console_size: request.console_size };
+        let exec = Exec { id: stead_store::new_id(), process, stdin: request.stdin, size: request.console_size, detach: request.detach };
         Ok((self.container_client(&container.id)?, exec))
     }
 }

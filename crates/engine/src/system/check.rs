@@ -1,0 +1,131 @@
+//! `system check`: what a crash left, and finishing or forgetting it. Never deletes what a user wrote.
+
+use serde::Serialize;
+use stead_base::Kind;
+
+use crate::container::record::Container;
+use crate::{Engine, Failure, Result};
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Finding {
+    /// `container`, `volume`, `layer`, `mount`, `store`.
+    pub room: &'static str,
+    /// What it is about.
+    pub subject: String,
+    /// What is wrong, in a sentence.
+    pub problem: String,
+    /// Whether this run has put it right.
+    pub repaired: bool,
+}
+
+/// What a check found.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Report {
+    /// In the order of the rooms.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_clean(&self) -> bool {
+        self.findings.iter().all(|f| f.repaired)
+    }
+
+    pub(super) fn add(&mut self, room: &'static str, subject: impl Into<String>, problem: impl Into<String>, repaired: bool) {
+        self.findings.push(Finding { room, subject: subject.into(), problem: problem.into(), repaired });
+    }
+}
+
+impl Engine {
+    /// Looks at every room; with `repair` it finishes what was begun and lets go of what nobody holds.
+    ///
+    /// # Errors
+    /// A room cannot be read at all. What is wrong with single objects is a finding.
+    pub fn system_check(&self, repair: bool) -> Result<Report> {
+        let mut report = Report::default();
+        self.check_volumes(repair, &mut report)?;
+        self.check_containers(repair, &mut report)?;
+        self.check_mounts(repair, &mut report)?;
+        self.check_images(repair, &mut report)?;
+        if repair {
+            self.sweep()?;
+        }
+        Ok(report)
+    }
+
+    fn check_containers(&self, repair: bool, report: &mut Report) -> Result<()> {
+        let mut known = std::collections::BTreeSet::new();
+        for record in self.store.read(|tx| tx.list::<Container>())? {
+            match record {
+                Ok(container) => {
+                    self.check_container(&container, repair, report)?;
+                    known.insert(container.id);
+                }
+                Err(bad) => {
+                    known.insert(bad.id.clone());
+                    report.add("container", bad.id.clone(), bad.to_string(), false);
+                }
+            }
+        }
+        for id in stead_layer::writable::ids(&self.root)? {
+            if !known.contains(&id) {
+                // It may hold the only copy of what somebody wrote before the records were lost: named, never deleted.
+                report.add("container", id, "its directory has no record; it is kept, move it away if it is of no use", false);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_container(&self, container: &Container, repair: bool, report: &mut Report) -> Result<()> {
+        let settled = stead_monitor::left_behind(&self.run_root, &container.id).is_some();
+        if settled {
+            report.add("container", &*container.name, "its monitor was killed; its end is recorded as 137", repair);
+            if repair {
+                stead_monitor::settle(&self.root, &self.run_root, &container.id)?;
+                self.container_reap(&container.id)?;
+            }
+        }
+        for volume in container.volumes() {
+            if matches!(self.volumes.get(volume), Err(error) if error.kind() == Kind::NotFound) {
+                report.add("container", &*container.name, format!("its volume {volume} is not there"), false);
+            }
+        }
+        for diff_id in crate::container::diff_ids(container)? {
+            if self.layers.get(&diff_id)?.is_none() {
+                report.add("container", &*container.name, format!("layer {diff_id} of its image is not there; pull {} again", container.config.image), false);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_volumes(&self, repair: bool, report: &mut Report) -> Result<()> {
+        for finding in if repair { self.volumes.repair()? } else { self.volumes.recover()? } {
+            report.add("volume", finding.subject, finding.problem, finding.repaired);
+        }
+        Ok(())
+    }
+
+    fn check_mounts(&self, repair: bool, report: &mut Report) -> Result<()> {
+        let alive = |holder: &str| self.now(holder).is_alive();
+        for finding in stead_mount::activate::recover(&self.run_root, repair, &alive)? {
+            report.add("mount", finding.subject, finding.problem, finding.repaired);
+        }
+        Ok(())
+    }
+
+    fn check_images(&self, repair: bool, report: &mut Report) -> Result<()> {
+        for (subject, problem) in self.images.check()? {
+            report.add("image", subject, problem, false);
+        }
+        if repair {
+            for left in self.layers.recover()? {
+                report.add("layer", left, "left by an unpacking that did not end; removed", true);
+            }
+        }
+        Ok::<_, Failure>(())
+    }
+}

@@ -1,0 +1,6 @@
+//! The engine as a whole.
+
+pub mod check;
+pub mod df;
+mod info;
+mod sweep;

@@ -1,0 +1,15 @@
+//! Deleting, in the background, what removals moved to the trash.
+
+use crate::{Engine, Result};
+
+impl Engine {
+    /// Empties the trashes: by file descriptor, never across a mount point, from where an interrupted sweep stopped.
+    ///
+    /// # Errors
+    /// Something cannot be deleted; the rest is.
+    pub fn sweep(&self) -> Result<()> {
+        let volumes = stead_volume::trash::sweep(&self.root);
+        stead_layer::writable::sweep(&self.root)?;
+        Ok(volumes?)
+    }
+}

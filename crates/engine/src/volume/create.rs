@@ -1,0 +1,18 @@
+//! `volume create`.
+
+use stead_volume::CreateRequest;
+
+use super::VolumeView;
+use crate::{Engine, Result};
+
+impl Engine {
+    /// Makes a volume, or gives the existing one of that name. The second answer names what the existing one has differently:
+    /// Docker ignores that in silence (moby#16068).
+    ///
+    /// # Errors
+    /// A name, a driver or an option that cannot be; a volume of that name with another driver.
+    pub fn volume_create(&self, request: CreateRequest) -> Result<(VolumeView, Vec<String>)> {
+        let created = self.volumes.create(request)?;
+        Ok((self.view(&created.volume), created.differs))
+    }
+}

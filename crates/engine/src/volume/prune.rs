@@ -1,0 +1,70 @@
+//! `volume prune`: first the plan, so that people see what would go, then the deed.
+
+use stead_base::Kind;
+use stead_base::filter::Filters;
+use stead_volume::Volume;
+
+use crate::{Engine, Result};
+
+const FILTERS: [&str; 3] = ["all", "label", "label!"];
+
+/// A volume that a prune would take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Candidate {
+    /// Its name.
+    pub name: String,
+    /// Bytes it holds.
+    pub size: u64,
+}
+
+/// What a prune took.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pruned {
+    /// Names.
+    pub deleted: Vec<String>,
+    /// Bytes.
+    pub reclaimed: u64,
+}
+
+impl Engine {
+    /// What a prune would take: volumes of the `local` driver without options that no container refers to; only anonymous ones unless `all`.
+    ///
+    /// # Errors
+    /// A filter that is not known.
+    pub fn volume_prune_plan(&self, filters: &Filters, all: bool) -> Result<Vec<Candidate>> {
+        filters.check(&FILTERS)?;
+        let all = all || filters.flag("all")?.unwrap_or(false);
+        let mut candidates = Vec::new();
+        for volume in self.volumes.list()?.into_iter().filter_map(std::result::Result::ok) {
+            if goes(&volume, filters, all) && !self.is_used(&volume.name)? {
+                let size = self.volumes.usage(&volume.name).unwrap_or(0);
+                candidates.push(Candidate { name: volume.name, size });
+            }
+        }
+        candidates.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(candidates)
+    }
+
+    /// Removes what the plan names. A volume that got a user in between stays.
+    ///
+    /// # Errors
+    /// As [`Engine::volume_prune_plan`]; a removal failed.
+    pub fn volume_prune(&self, filters: &Filters, all: bool) -> Result<Pruned> {
+        let mut pruned = Pruned::default();
+        for candidate in self.volume_prune_plan(filters, all)? {
+            match self.volumes.remove(&candidate.name, false) {
+                Ok(_) => {
+                    pruned.reclaimed += candidate.size;
+                    pruned.deleted.push(candidate.name);
+                }
+                Err(error) if matches!(error.kind(), Kind::InUse | Kind::NotFound) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(pruned)
+    }
+}
+
+fn goes(volume: &Volume, filters: &Filters, all: bool) -> bool {
+    volume.driver == "local" && volume.options.is_empty() && (all || volume.anonymous) && filters.labels(&volume.labels)
+}

@@ -1,0 +1,62 @@
+//! A volume as Docker's API shows it.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use stead_volume::Volume;
+
+use crate::Engine;
+
+/// Docker's `Volume`: absent labels and options are `null`, times have whole seconds.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct VolumeView {
+    /// RFC 3339. Unlike Docker's, which is the directory's ctime, it never moves.
+    pub created_at: String,
+    /// Driver.
+    pub driver: String,
+    /// Labels.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// Path on the host.
+    pub mountpoint: String,
+    /// Name.
+    pub name: String,
+    /// Driver options.
+    pub options: Option<BTreeMap<String, String>>,
+    /// `local` or `global`.
+    pub scope: String,
+    /// What the driver says of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<BTreeMap<String, Value>>,
+    /// Size and users, only where asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usage_data: Option<UsageData>,
+}
+
+/// Size and users of a volume.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct UsageData {
+    /// Bytes; -1 when it cannot be known.
+    pub size: i64,
+    /// Containers that refer to it.
+    pub ref_count: i64,
+}
+
+impl Engine {
+    pub(crate) fn view(&self, volume: &Volume) -> VolumeView {
+        let map = |m: &BTreeMap<String, String>| (!m.is_empty()).then(|| m.clone());
+        VolumeView {
+            created_at: volume.created_at.rfc3339(),
+            driver: volume.driver.clone(),
+            labels: map(&volume.labels),
+            mountpoint: self.volumes.path(&volume.name).display().to_string(),
+            name: volume.name.clone(),
+            options: map(&volume.options),
+            scope: "local".to_owned(),
+            status: None,
+            usage_data: None,
+        }
+    }
+}
