@@ -1,0 +1,6 @@
+//! Images: one verb a file.
+
+mod port;
+mod verbs;
+
+pub(crate) use port::LayerPort;
