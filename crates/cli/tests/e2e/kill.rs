@@ -1,0 +1,161 @@
+//! SIGKILL at the file-system calls of the verbs that change state. The next command must find a whole state.
+//!
+//! Every (call, N) is a case. `cargo test` takes an even sample of each verb's; `STEAD_TEST_ALL=1` takes all.
+use crate::scene::{STEAD, names};
+use stead_testkit::trace::{Fault, count, inject, sample};
+use stead_testkit::{Command, Sandbox, mounts_below, skip};
+
+/// How many places to die a test takes of each verb when it is not told to take all.
+const SAMPLE: usize = 40;
+
+fn ready() -> Option<Sandbox> {
+    if std::env::var_os("STEAD_TEST_ENGINE").is_some() {
+        skip("the peer's daemon cannot be killed call by call");
+        return None;
+    }
+    Some(Sandbox::new(STEAD).with(&["layers", "busybox"]))
+}
+
+/// Runs `command` with a kill at each of its places; after each, `whole` looks at the state (with the command's exit status) and restores the scene.
+fn at_every_call(s: &Sandbox, before: impl Fn(), command: &Command, whole: impl Fn(i32, &str)) {
+    before();
+    let scratch = s.mkdir("trace");
+    let calls = count(command, &scratch);
+    whole(0, "the traced run");
+    let all: Vec<(&str, usize)> = calls.iter().flat_map(|(call, n)| (1..=*n).map(move |i| (*call, i))).collect();
+    let chosen = sample(&all, SAMPLE);
+    let mut killed = 0;
+    for (call, nth) in &chosen {
+        before();
+        let out = inject(command, call, *nth, Fault::Kill);
+        killed += usize::from(out.code != 0);
+        whole(out.code, &format!("killed at {call} {nth}: exit {}", out.code));
+    }
+    assert!(killed * 2 > chosen.len(), "only {killed} of {} runs were killed: the test proves little", chosen.len());
+    let check = s.x("system check --repair");
+    assert!(check.code == 0, "{check}");
+    s.ok("system check");
+    assert!(mounts_below(s.dir()).is_empty());
+    writeln(&format!("{} places to die, {} tried, {killed} killed: {}", all.len(), chosen.len(), command.line().split("run-root").last().unwrap_or("")));
+}
+
+fn writeln(text: &str) {
+    use std::io::Write;
+    writeln!(std::io::stderr(), "kill: {text}").ok();
+}
+
+#[test]
+fn volume_create() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["volume", "create", "--label", "a=1", "data"]);
+    at_every_call(&s, || {}, &command, |code, place| {
+        let listed = s.ok("volume ls -q -f name=data");
+        assert!(code != 0 || listed == "data", "{place}: acknowledged and not there");
+        if listed == "data" {
+            assert_eq!(s.ok("volume inspect -f '{{index .Labels \"a\"}}' data"), "1", "{place}");
+            assert!(s.data("data").is_dir(), "{place}: a volume without its directory");
+        }
+        s.ok("volume create --label a=1 data");
+        s.ok("run --rm -v data:/d busybox touch /d/f");
+        s.ok("volume rm data");
+        assert!(!s.root().join("volumes/data").exists(), "{place}");
+    });
+}
+
+#[test]
+fn copy_up() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["create", "--name", "c", "-v", "data:/vol", "layers"]);
+    at_every_call(&s, || {}, &command, |_, place| {
+        for id in s.x("ps -aq").ok().lines() {
+            s.ok(&format!("rm {id}"));
+        }
+        let seen = s.ok("run --rm -v data:/vol --entrypoint '' layers sh -c 'ls /vol; cat /vol/seed/f; stat -c %a:%u /vol/seed'");
+        assert_eq!(seen, "link\nseed\nseed\n750:1234", "{place}: all of it, not part");
+        s.ok("volume rm data");
+        s.ok("volume prune -f");
+    });
+}
+
+#[test]
+fn volume_rm() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["volume", "rm", "data"]);
+    let before = || {
+        s.ok("run --rm -v data:/vol --entrypoint '' layers true");
+    };
+    at_every_call(&s, before, &command, |code, place| {
+        let listed = s.ok("volume ls -q -f name=data");
+        if code == 0 {
+            assert_eq!(listed, "", "{place}");
+        }
+        if listed == "data" {
+            assert_eq!(names(&s.data("data")), ["link", "seed"], "{place}: a volume that is listed is whole");
+        }
+        s.x("volume rm -f data").ok();
+        assert_eq!(s.ok("volume ls -q -f name=data"), "", "{place}");
+        assert!(!s.root().join("volumes/data").exists(), "{place}");
+        s.ok("volume prune -f");
+        s.eventually("the trash is swept", || names(&s.root().join("volumes/.trash")).is_empty());
+    });
+}
+
+#[test]
+fn container_create() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["create", "--name", "c", "-v", "data:/d", "--label", "a=1", "busybox", "true"]);
+    at_every_call(&s, || {}, &command, |code, place| {
+        let listed = s.ok("ps -a --format '{{.Names}}'");
+        assert!(listed == "c" || (listed.is_empty() && code != 0), "{place}: {listed}");
+        if listed == "c" {
+            assert_eq!(s.inspect("c")["Config"]["Labels"]["a"], "1", "{place}");
+            s.x("start -a c").ok();
+            s.ok("rm c");
+        } else {
+            s.ok("run --rm --name c -v data:/d busybox true");
+        }
+        s.ok("volume rm -f data");
+        s.ok("system check --repair");
+        assert_eq!(names(&s.root().join("containers")), Vec::<String>::new(), "{place}: a directory of nobody");
+    });
+}
+
+#[test]
+fn container_rm() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["rm", "-v", "c"]);
+    let before = || {
+        s.ok("run --name c -v data:/d -v /anon busybox sh -c 'echo kept >/d/f'");
+    };
+    at_every_call(&s, before, &command, |code, place| {
+        let listed = s.ok("ps -a --format '{{.Names}}'");
+        assert!(listed == "c" || listed.is_empty(), "{place}: {listed}");
+        assert!(code != 0 || listed.is_empty(), "{place}");
+        if listed == "c" {
+            s.ok("rm -v c");
+        }
+        assert_eq!(std::fs::read_to_string(s.data("data").join("f")).unwrap(), "kept\n", "{place}: a named volume is never touched");
+        s.ok("volume prune -f");
+        s.ok("system check --repair");
+        assert_eq!(names(&s.root().join("containers")), Vec::<String>::new(), "{place}");
+        assert_eq!(s.ok("volume ls -q"), "data", "{place}");
+    });
+}
+
+#[test]
+fn run_in_the_foreground() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["run", "--rm", "-v", "data:/d", "busybox", "sh", "-c", "echo x >>/d/f"]);
+    at_every_call(&s, || {}, &command, |code, place| {
+        s.eventually(&format!("{place}: nothing runs"), || s.ok("ps -q").is_empty());
+        for id in s.x("ps -aq").ok().lines() {
+            // The monitor may be removing it at this very moment, which is the better outcome.
+            assert!(s.x(&format!("rm -f {id}")).code < 2, "{place}");
+        }
+        if code == 0 {
+            assert!(s.data("data").join("f").exists(), "{place}");
+        }
+        s.ok("system check --repair");
+        s.ok("volume rm -f data");
+    });
+}

@@ -1,0 +1,43 @@
+//! End-to-end tests: the `stead` binary against the real kernel, as root. One module a topic.
+//!
+//! With `STEAD_TEST_ENGINE=docker` the same commands go to a dockerd (20.10) of the test's own, which shows whether a test tells the truth about Docker.
+//! What cannot run says `SKIPPED name: why` on stderr; nothing is skipped in silence.
+#![cfg_attr(
+    test,
+    expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test's scene is set by panicking code and plain files")
+)]
+
+#[cfg(test)]
+mod containers;
+#[cfg(test)]
+mod copy;
+#[cfg(test)]
+mod differential;
+#[cfg(test)]
+mod escapes;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod images;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod monitor;
+#[cfg(test)]
+mod mounts;
+#[cfg(test)]
+mod populate;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod runtime;
+#[cfg(test)]
+mod scene;
+#[cfg(test)]
+mod state;
+#[cfg(test)]
+mod tutorial;
+#[cfg(test)]
+mod volumes;
