@@ -104,7 +104,15 @@ fn environment_files_labels_and_entrypoint() {
     let s = busybox();
     std::fs::write(s.dir().join("env"), "# comment\nFROM_FILE=a b\nEMPTY=\nHOME_LESS\n").unwrap();
     let out = s.ok("run --rm --env-file ./env -e X=1 -e EMPTY2= busybox env");
-    for want in ["FROM_FILE=a b", "EMPTY=", "X=1", "EMPTY2=", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root", "HOSTNAME="] {
+    for want in [
+        "FROM_FILE=a b",
+        "EMPTY=",
+        "X=1",
+        "EMPTY2=",
+        "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+        "HOME=/root",
+        "HOSTNAME=",
+    ] {
         assert!(out.lines().any(|l| l.starts_with(want)), "{want} in {out}");
     }
     assert!(!out.contains("HOME_LESS"), "{out}");
@@ -200,7 +208,9 @@ fn log_rotation_by_size() {
     assert!(s.ok("logs c").ends_with("line number 999 of a thousand"));
     let line = std::fs::read_to_string(dir.join(format!("{id}-json.log"))).unwrap();
     let entry: serde_json::Value = serde_json::from_str(line.lines().next().unwrap()).unwrap();
-    assert!(entry["log"].as_str().unwrap().ends_with('\n') && entry["stream"] == "stdout" && entry["time"].as_str().unwrap().ends_with('Z'));
+    assert!(
+        entry["log"].as_str().unwrap().ends_with('\n') && entry["stream"] == "stdout" && entry["time"].as_str().unwrap().ends_with('Z')
+    );
     s.x("run --rm --log-driver nosuch busybox true").exits(125).says("nosuch");
 }
 
@@ -269,7 +279,22 @@ fn inspect_formats() {
     s.x("inspect -f '{{.NoSuchField}}' c").exits(1);
     s.x("inspect -f '{{' c").fails();
     let full = s.inspect("c");
-    for key in ["Id", "Created", "Path", "Args", "State", "Image", "Name", "HostConfig", "Mounts", "Config", "NetworkSettings", "LogPath", "RestartCount", "Driver"] {
+    for key in [
+        "Id",
+        "Created",
+        "Path",
+        "Args",
+        "State",
+        "Image",
+        "Name",
+        "HostConfig",
+        "Mounts",
+        "Config",
+        "NetworkSettings",
+        "LogPath",
+        "RestartCount",
+        "Driver",
+    ] {
         assert!(!full[key].is_null(), "{key} is missing");
     }
     assert_eq!(mount_at(&full, "/d")["Type"], "volume");

@@ -151,7 +151,12 @@ fn essence(stderr: &str) -> String {
     let mut text = String::new();
     for line in stderr.lines() {
         let line = line.trim();
-        if line.is_empty() || line.starts_with("Run '") || line.starts_with("See '") || line.starts_with("Usage:") || line.contains("is not a docker command") {
+        if line.is_empty()
+            || line.starts_with("Run '")
+            || line.starts_with("See '")
+            || line.starts_with("Usage:")
+            || line.contains("is not a docker command")
+        {
             continue;
         }
         let mut line = line.replace("Error response from daemon: ", "");
@@ -159,7 +164,9 @@ fn essence(stderr: &str) -> String {
             line = line.strip_prefix(prefix).unwrap_or(&line).to_owned();
         }
         // runc says where it failed in a chain; the last two links are the cause.
-        for chain in ["failed to create shim task: ", "OCI runtime create failed: ", "runc create failed: ", "failed to create task for container: "] {
+        for chain in
+            ["failed to create shim task: ", "OCI runtime create failed: ", "runc create failed: ", "failed to create task for container: "]
+        {
             line = line.replace(chain, "");
         }
         text += line.trim_end_matches(": unknown").trim_end_matches('.');
@@ -172,13 +179,19 @@ fn essence(stderr: &str) -> String {
 fn files_in_volumes_look_alike() {
     let Some((stead, docker)) = pair() else { return };
     let listing = "find . | LC_ALL=C sort | xargs stat -c '%n %f %u %g %s'";
-    for (name, run) in [("etc", "run --rm -v etc:/etc busybox true"), ("tmp", "run --rm -v tmp:/tmp busybox true"), ("none", "run --rm -v none:/nowhere busybox true")] {
+    for (name, run) in [
+        ("etc", "run --rm -v etc:/etc busybox true"),
+        ("tmp", "run --rm -v tmp:/tmp busybox true"),
+        ("none", "run --rm -v none:/nowhere busybox true"),
+    ] {
         stead.ok(run);
         docker.x(run).ok();
         let see = |dir: std::path::PathBuf| {
             let text = stead_testkit::Command::new("sh").args(["-c", listing]).dir(dir).run().ok().text();
             // A directory's size is the file system's affair.
-            text.lines().map(|l| if l.contains(" 4") && l.ends_with(" 4096") { l.trim_end_matches(" 4096").to_owned() } else { l.to_owned() }).collect::<Vec<_>>()
+            text.lines()
+                .map(|l| if l.contains(" 4") && l.ends_with(" 4096") { l.trim_end_matches(" 4096").to_owned() } else { l.to_owned() })
+                .collect::<Vec<_>>()
         };
         assert_eq!(see(docker.root().join("volumes").join(name).join("_data")), see(stead.data(name)), "{name}");
     }

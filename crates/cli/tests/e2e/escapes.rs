@@ -1,7 +1,7 @@
 //! Nothing outside: images, archives, subpaths and races that aim at the host. The canary tells; each class names the advisory it descends from.
 use crate::scene::{STEAD, beyond_the_peer, busybox, mount_at, with};
-use stead_testkit::{CANARY_DIR, Canary, NamedCanary, Sandbox, Swap, hostile, skip};
 use std::os::unix::fs::symlink;
+use stead_testkit::{CANARY_DIR, Canary, NamedCanary, Sandbox, Swap, hostile, skip};
 
 /// Rounds of a race; `STEAD_TEST_ALL=1` takes ten times as many.
 fn rounds(few: usize) -> usize {
@@ -30,7 +30,12 @@ fn images_that_lie_about_dev_proc_sys_and_etc() {
         std::fs::write(s.dir().join("f"), "x").unwrap();
         for line in ["cp ./f c:/etc/new", "cp ./f c:/dev/new", "cp c:/etc/secret ./got", "cp c:/dev/secret ./got"] {
             let out = s.x(line);
-            assert!(out.code != 0 || !line.contains("got") || !std::fs::read_to_string(s.dir().join("got")).is_ok_and(|t| t.contains(canary.secret())), "{out}");
+            assert!(
+                out.code != 0
+                    || !line.contains("got")
+                    || !std::fs::read_to_string(s.dir().join("got")).is_ok_and(|t| t.contains(canary.secret())),
+                "{out}"
+            );
             canary.assert_untouched();
         }
         s.ok("rm c");

@@ -7,8 +7,44 @@ use stead_testkit::{Command, Output, Sandbox, skip};
 const SAMPLE: usize = 24;
 /// Which error is believable for which call.
 const FAULTS: &[(&str, &[&str])] = &[
-    ("ENOSPC", &["openat", "mkdirat", "mkdir", "write", "pwrite64", "renameat2", "rename", "copy_file_range", "fsync", "fdatasync", "linkat", "symlinkat", "fsetxattr", "ftruncate"]),
-    ("EIO", &["openat", "openat2", "write", "pwrite64", "fsync", "fdatasync", "syncfs", "renameat2", "rename", "unlinkat", "mkdirat", "fchownat", "utimensat", "ioctl"]),
+    (
+        "ENOSPC",
+        &[
+            "openat",
+            "mkdirat",
+            "mkdir",
+            "write",
+            "pwrite64",
+            "renameat2",
+            "rename",
+            "copy_file_range",
+            "fsync",
+            "fdatasync",
+            "linkat",
+            "symlinkat",
+            "fsetxattr",
+            "ftruncate",
+        ],
+    ),
+    (
+        "EIO",
+        &[
+            "openat",
+            "openat2",
+            "write",
+            "pwrite64",
+            "fsync",
+            "fdatasync",
+            "syncfs",
+            "renameat2",
+            "rename",
+            "unlinkat",
+            "mkdirat",
+            "fchownat",
+            "utimensat",
+            "ioctl",
+        ],
+    ),
     ("EMFILE", &["openat", "openat2", "open_tree", "fsopen", "fsmount"]),
 ];
 
@@ -48,29 +84,43 @@ fn ready() -> Option<Sandbox> {
 fn volume_create() {
     let Some(s) = ready() else { return };
     let command = s.cli().args(["volume", "create", "data"]);
-    every_fault(&command, &s, || {}, |out, place| {
-        let listed = s.ok("volume ls -q -f name=data");
-        assert!(out.code != 0 || listed == "data" || place == "the traced run", "{place}: {out}");
-        s.ok("volume create data");
-        assert!(s.data("data").is_dir(), "{place}");
-        s.ok("volume rm data");
-    });
+    every_fault(
+        &command,
+        &s,
+        || {},
+        |out, place| {
+            let listed = s.ok("volume ls -q -f name=data");
+            assert!(out.code != 0 || listed == "data" || place == "the traced run", "{place}: {out}");
+            s.ok("volume create data");
+            assert!(s.data("data").is_dir(), "{place}");
+            s.ok("volume rm data");
+        },
+    );
 }
 
 #[test]
 fn copy_up() {
     let Some(s) = ready() else { return };
     let command = s.cli().args(["create", "--name", "c", "-v", "data:/vol", "layers"]);
-    every_fault(&command, &s, || {}, |out, place| {
-        let listed = s.ok("ps -a --format '{{.Names}}'");
-        assert!(out.code != 0 || listed == "c" || place == "the traced run", "{place}: {out}");
-        if listed == "c" {
-            s.ok("rm -v c");
-        }
-        assert_eq!(s.ok("run --rm -v data:/vol --entrypoint '' layers sh -c 'ls /vol; cat /vol/seed/f'"), "link\nseed\nseed", "{place}\n{out}");
-        s.ok("volume rm data");
-        s.ok("volume prune -f");
-    });
+    every_fault(
+        &command,
+        &s,
+        || {},
+        |out, place| {
+            let listed = s.ok("ps -a --format '{{.Names}}'");
+            assert!(out.code != 0 || listed == "c" || place == "the traced run", "{place}: {out}");
+            if listed == "c" {
+                s.ok("rm -v c");
+            }
+            assert_eq!(
+                s.ok("run --rm -v data:/vol --entrypoint '' layers sh -c 'ls /vol; cat /vol/seed/f'"),
+                "link\nseed\nseed",
+                "{place}\n{out}"
+            );
+            s.ok("volume rm data");
+            s.ok("volume prune -f");
+        },
+    );
 }
 
 #[test]
@@ -108,12 +158,17 @@ fn volume_rm_and_container_rm() {
 fn a_run_that_cannot() {
     let Some(s) = ready() else { return };
     let command = s.cli().args(["run", "--rm", "-v", "data:/d", "busybox", "true"]);
-    every_fault(&command, &s, || {}, |_, place| {
-        s.eventually(&format!("{place}: nothing runs"), || s.ok("ps -q").is_empty());
-        for id in s.x("ps -aq").ok().lines() {
-            s.ok(&format!("rm -f {id}"));
-        }
-        s.ok("run --rm -v data:/d busybox true");
-        s.ok("volume rm data");
-    });
+    every_fault(
+        &command,
+        &s,
+        || {},
+        |_, place| {
+            s.eventually(&format!("{place}: nothing runs"), || s.ok("ps -q").is_empty());
+            for id in s.x("ps -aq").ok().lines() {
+                s.ok(&format!("rm -f {id}"));
+            }
+            s.ok("run --rm -v data:/d busybox true");
+            s.ok("volume rm data");
+        },
+    );
 }

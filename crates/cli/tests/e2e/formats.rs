@@ -15,7 +15,10 @@ fn ps_and_images_templates() {
     assert!(s.ok("ps -a").contains("\"sh -c 'echo a very…\""));
     assert!(s.ok("ps -a --no-trunc").contains("a very long command line indeed"));
     let ls: serde_json::Value = serde_json::from_str(&s.ok("volume ls --format json")).unwrap();
-    assert_eq!((ls["Name"].as_str(), ls["Driver"].as_str(), ls["Size"].as_str(), ls["Links"].as_str()), (Some("data"), Some("local"), Some("N/A"), Some("N/A")));
+    assert_eq!(
+        (ls["Name"].as_str(), ls["Driver"].as_str(), ls["Size"].as_str(), ls["Links"].as_str()),
+        (Some("data"), Some("local"), Some("N/A"), Some("N/A"))
+    );
     assert_eq!(s.ok("ps -a -f volume=data --format '{{.Names}}'"), "c");
     assert_eq!(s.ok("ps -a -f volume=/d --format '{{.Names}}'"), "c");
     assert_eq!(s.ok("ps -a -f ancestor=busybox -n 1 --format '{{.Names}}'"), "c");
@@ -43,9 +46,44 @@ fn help_reads_like_a_manual() {
     }
     let run = s.ok("run --help");
     for option in [
-        "--mount", "--volume", "--tmpfs", "--volumes-from", "--volume-driver", "--read-only", "--restart", "--stop-signal", "--stop-timeout", "--memory", "--cpus", "--pids-limit",
-        "--ulimit", "--cap-add", "--cap-drop", "--privileged", "--security-opt", "--init", "--shm-size", "--device", "--sysctl", "--log-opt", "--pull", "--cidfile", "--network",
-        "--runtime", "--env-file", "--group-add", "--entrypoint", "--hostname", "--label", "--workdir", "--user", "--name", "--rm", "--interactive", "--tty", "--detach",
+        "--mount",
+        "--volume",
+        "--tmpfs",
+        "--volumes-from",
+        "--volume-driver",
+        "--read-only",
+        "--restart",
+        "--stop-signal",
+        "--stop-timeout",
+        "--memory",
+        "--cpus",
+        "--pids-limit",
+        "--ulimit",
+        "--cap-add",
+        "--cap-drop",
+        "--privileged",
+        "--security-opt",
+        "--init",
+        "--shm-size",
+        "--device",
+        "--sysctl",
+        "--log-opt",
+        "--pull",
+        "--cidfile",
+        "--network",
+        "--runtime",
+        "--env-file",
+        "--group-add",
+        "--entrypoint",
+        "--hostname",
+        "--label",
+        "--workdir",
+        "--user",
+        "--name",
+        "--rm",
+        "--interactive",
+        "--tty",
+        "--detach",
     ] {
         assert!(run.contains(option), "{option} in run --help");
     }

@@ -9,7 +9,10 @@ fn load_ls_inspect_tag_rm() {
     assert!(id.starts_with("sha256:a03cb64f8207") || id.len() == 71, "{id}");
     let info = s.x("image inspect busybox").ok().json()[0].take();
     assert_eq!(info["Id"], id.as_str());
-    assert_eq!((info["Os"].as_str(), info["Architecture"].as_str(), info["Config"]["Cmd"][0].as_str()), (Some("linux"), Some("amd64"), Some("sh")));
+    assert_eq!(
+        (info["Os"].as_str(), info["Architecture"].as_str(), info["Config"]["Cmd"][0].as_str()),
+        (Some("linux"), Some("amd64"), Some("sh"))
+    );
     assert!(info["RootFS"]["Layers"][0].as_str().unwrap().starts_with("sha256:"));
     s.ok("tag busybox my/name:1.0");
     assert_eq!(s.ok("images -q --no-trunc my/name:1.0"), id);
@@ -38,14 +41,14 @@ fn save_and_load_keep_the_id() {
     s.ok("save -o ./both.tar layers:latest busybox:latest");
     let piped = s.x("save layers:latest").ok();
     assert!(piped.stdout.len() > 2_000_000);
-    let other = crate::scene::with(&[]);
+    let other = with(&[]);
     let said = other.cli().args(["load", "-i"]).arg(s.dir().join("both.tar")).run().ok();
     said.prints("Loaded image: layers:latest").prints("Loaded image: busybox:latest");
     for line in ids(&other).lines() {
         assert!(before.contains(line), "{line} in {before}");
     }
     assert_eq!(ids(&other).lines().count(), 2);
-    let third = crate::scene::with(&[]);
+    let third = with(&[]);
     third.cli().args(["load"]).stdin(piped.stdout).run().ok().prints("Loaded image: layers:latest");
     assert_eq!(third.ok("run --rm --entrypoint '' layers cat /keep/a"), "a2");
     third.x("load -i ./none.tar").exits(1).says("none.tar");
@@ -71,13 +74,22 @@ fn import_with_changes() {
     let s = busybox();
     let tree = s.mkdir("tree");
     std::fs::create_dir(tree.join("bin")).unwrap();
-    Command::new("sh").args(["-c", "tar -xOf \"$1\" --wildcards '*/layer.tar' | tar -x -C tree bin/busybox bin/sh bin/cat bin/echo bin/id"]).args(["sh"]).arg(image_tar("busybox")).dir(s.dir()).run().ok();
+    Command::new("sh")
+        .args(["-c", "tar -xOf \"$1\" --wildcards '*/layer.tar' | tar -x -C tree bin/busybox bin/sh bin/cat bin/echo bin/id"])
+        .args(["sh"])
+        .arg(image_tar("busybox"))
+        .dir(s.dir())
+        .run()
+        .ok();
     Command::new("tar").args(["-czf", "t.tgz", "-C", "tree", "."]).dir(s.dir()).run().ok();
     let id = s.ok("import -c 'CMD [\"echo\",\"imported\"]' -c 'ENV A=b c' -c 'USER 12' -c 'WORKDIR /w' -c 'LABEL x=y' -c 'VOLUME /v' -c 'EXPOSE 80' -m 'a message' ./t.tgz imp:1");
     assert!(id.starts_with("sha256:"), "{id}");
     assert_eq!(s.ok("run --rm imp:1"), "imported");
     let config = s.x("image inspect imp:1").ok().json()[0]["Config"].take();
-    assert_eq!((config["User"].as_str(), config["WorkingDir"].as_str(), config["Labels"]["x"].as_str()), (Some("12"), Some("/w"), Some("y")));
+    assert_eq!(
+        (config["User"].as_str(), config["WorkingDir"].as_str(), config["Labels"]["x"].as_str()),
+        (Some("12"), Some("/w"), Some("y"))
+    );
     assert_eq!(config["Volumes"], serde_json::json!({"/v": {}}));
     s.x("import -c 'NOSUCH x' ./t.tgz imp:2").exits(1);
     let bytes = std::fs::read(s.dir().join("t.tgz")).unwrap();
@@ -134,7 +146,8 @@ fn a_blob_that_is_not_what_it_says_is_refused() {
     let Some(registry) = Registry::start() else { return };
     let s = busybox();
     push(&registry, "layers", "bad:1", None);
-    let blobs = Command::new("find").arg(registry.data()).args(["-path", "*/blobs/sha256/*", "-name", "data", "-size", "+1"]).run().ok().lines();
+    let blobs =
+        Command::new("find").arg(registry.data()).args(["-path", "*/blobs/sha256/*", "-name", "data", "-size", "+1"]).run().ok().lines();
     let biggest = blobs.iter().max_by_key(|b| std::fs::metadata(b).unwrap().len()).unwrap();
     let mut bytes = std::fs::read(biggest).unwrap();
     let middle = bytes.len() / 2;

@@ -36,7 +36,12 @@ fn at_every_call(s: &Sandbox, before: impl Fn(), command: &Command, whole: impl 
     assert!(check.code == 0, "{check}");
     s.ok("system check");
     assert!(mounts_below(s.dir()).is_empty());
-    writeln(&format!("{} places to die, {} tried, {killed} killed: {}", all.len(), chosen.len(), command.line().split("run-root").last().unwrap_or("")));
+    writeln(&format!(
+        "{} places to die, {} tried, {killed} killed: {}",
+        all.len(),
+        chosen.len(),
+        command.line().split("run-root").last().unwrap_or("")
+    ));
 }
 
 fn writeln(text: &str) {
@@ -48,33 +53,43 @@ fn writeln(text: &str) {
 fn volume_create() {
     let Some(s) = ready() else { return };
     let command = s.cli().args(["volume", "create", "--label", "a=1", "data"]);
-    at_every_call(&s, || {}, &command, |code, place| {
-        let listed = s.ok("volume ls -q -f name=data");
-        assert!(code != 0 || listed == "data", "{place}: acknowledged and not there");
-        if listed == "data" {
-            assert_eq!(s.ok("volume inspect -f '{{index .Labels \"a\"}}' data"), "1", "{place}");
-            assert!(s.data("data").is_dir(), "{place}: a volume without its directory");
-        }
-        s.ok("volume create --label a=1 data");
-        s.ok("run --rm -v data:/d busybox touch /d/f");
-        s.ok("volume rm data");
-        assert!(!s.root().join("volumes/data").exists(), "{place}");
-    });
+    at_every_call(
+        &s,
+        || {},
+        &command,
+        |code, place| {
+            let listed = s.ok("volume ls -q -f name=data");
+            assert!(code != 0 || listed == "data", "{place}: acknowledged and not there");
+            if listed == "data" {
+                assert_eq!(s.ok("volume inspect -f '{{index .Labels \"a\"}}' data"), "1", "{place}");
+                assert!(s.data("data").is_dir(), "{place}: a volume without its directory");
+            }
+            s.ok("volume create --label a=1 data");
+            s.ok("run --rm -v data:/d busybox touch /d/f");
+            s.ok("volume rm data");
+            assert!(!s.root().join("volumes/data").exists(), "{place}");
+        },
+    );
 }
 
 #[test]
 fn copy_up() {
     let Some(s) = ready() else { return };
     let command = s.cli().args(["create", "--name", "c", "-v", "data:/vol", "layers"]);
-    at_every_call(&s, || {}, &command, |_, place| {
-        for id in s.x("ps -aq").ok().lines() {
-            s.ok(&format!("rm {id}"));
-        }
-        let seen = s.ok("run --rm -v data:/vol --entrypoint '' layers sh -c 'ls /vol; cat /vol/seed/f; stat -c %a:%u /vol/seed'");
-        assert_eq!(seen, "link\nseed\nseed\n750:1234", "{place}: all of it, not part");
-        s.ok("volume rm data");
-        s.ok("volume prune -f");
-    });
+    at_every_call(
+        &s,
+        || {},
+        &command,
+        |_, place| {
+            for id in s.x("ps -aq").ok().lines() {
+                s.ok(&format!("rm {id}"));
+            }
+            let seen = s.ok("run --rm -v data:/vol --entrypoint '' layers sh -c 'ls /vol; cat /vol/seed/f; stat -c %a:%u /vol/seed'");
+            assert_eq!(seen, "link\nseed\nseed\n750:1234", "{place}: all of it, not part");
+            s.ok("volume rm data");
+            s.ok("volume prune -f");
+        },
+    );
 }
 
 #[test]
@@ -104,20 +119,25 @@ fn volume_rm() {
 fn container_create() {
     let Some(s) = ready() else { return };
     let command = s.cli().args(["create", "--name", "c", "-v", "data:/d", "--label", "a=1", "busybox", "true"]);
-    at_every_call(&s, || {}, &command, |code, place| {
-        let listed = s.ok("ps -a --format '{{.Names}}'");
-        assert!(listed == "c" || (listed.is_empty() && code != 0), "{place}: {listed}");
-        if listed == "c" {
-            assert_eq!(s.inspect("c")["Config"]["Labels"]["a"], "1", "{place}");
-            s.x("start -a c").ok();
-            s.ok("rm c");
-        } else {
-            s.ok("run --rm --name c -v data:/d busybox true");
-        }
-        s.ok("volume rm -f data");
-        s.ok("system check --repair");
-        assert_eq!(names(&s.root().join("containers")), Vec::<String>::new(), "{place}: a directory of nobody");
-    });
+    at_every_call(
+        &s,
+        || {},
+        &command,
+        |code, place| {
+            let listed = s.ok("ps -a --format '{{.Names}}'");
+            assert!(listed == "c" || (listed.is_empty() && code != 0), "{place}: {listed}");
+            if listed == "c" {
+                assert_eq!(s.inspect("c")["Config"]["Labels"]["a"], "1", "{place}");
+                s.x("start -a c").ok();
+                s.ok("rm c");
+            } else {
+                s.ok("run --rm --name c -v data:/d busybox true");
+            }
+            s.ok("volume rm -f data");
+            s.ok("system check --repair");
+            assert_eq!(names(&s.root().join("containers")), Vec::<String>::new(), "{place}: a directory of nobody");
+        },
+    );
 }
 
 #[test]
@@ -146,16 +166,21 @@ fn container_rm() {
 fn run_in_the_foreground() {
     let Some(s) = ready() else { return };
     let command = s.cli().args(["run", "--rm", "-v", "data:/d", "busybox", "sh", "-c", "echo x >>/d/f"]);
-    at_every_call(&s, || {}, &command, |code, place| {
-        s.eventually(&format!("{place}: nothing runs"), || s.ok("ps -q").is_empty());
-        for id in s.x("ps -aq").ok().lines() {
-            // The monitor may be removing it at this very moment, which is the better outcome.
-            assert!(s.x(&format!("rm -f {id}")).code < 2, "{place}");
-        }
-        if code == 0 {
-            assert!(s.data("data").join("f").exists(), "{place}");
-        }
-        s.ok("system check --repair");
-        s.ok("volume rm -f data");
-    });
+    at_every_call(
+        &s,
+        || {},
+        &command,
+        |code, place| {
+            s.eventually(&format!("{place}: nothing runs"), || s.ok("ps -q").is_empty());
+            for id in s.x("ps -aq").ok().lines() {
+                // The monitor may be removing it at this very moment, which is the better outcome.
+                assert!(s.x(&format!("rm -f {id}")).code < 2, "{place}");
+            }
+            if code == 0 {
+                assert!(s.data("data").join("f").exists(), "{place}");
+            }
+            s.ok("system check --repair");
+            s.ok("volume rm -f data");
+        },
+    );
 }

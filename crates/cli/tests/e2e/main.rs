@@ -4,7 +4,12 @@
 //! What cannot run says `SKIPPED name: why` on stderr; nothing is skipped in silence.
 #![cfg_attr(
     test,
-    expect(clippy::unwrap_used, clippy::panic, clippy::disallowed_methods, reason = "a test's scene is set by panicking code and plain files")
+    expect(
+        clippy::unwrap_used,
+        clippy::panic,
+        clippy::disallowed_methods,
+        reason = "a test's scene is set by panicking code and plain files"
+    )
 )]
 
 #[cfg(test)]

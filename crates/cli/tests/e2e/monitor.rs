@@ -1,7 +1,7 @@
 //! The process that stays with a container: it outlives the command line, keeps the log, restarts, and tells the truth about the end.
 use crate::scene::{busybox, names};
-use stead_testkit::processes_naming;
 use std::time::{Duration, Instant};
+use stead_testkit::processes_naming;
 
 #[test]
 fn it_outlives_the_command_line_and_nothing_else_stays() {
@@ -30,14 +30,16 @@ fn a_killed_foreground_command_leaves_the_container_to_its_monitor() {
 #[test]
 fn signals_are_forwarded_by_a_foreground_run() {
     let s = busybox();
-    let mut child = s.cli().args(["run", "--rm", "--name", "c", "busybox", "sh", "-c", "trap 'exit 8' TERM; echo up; while :; do sleep 0.1; done"]).spawn();
+    let mut child = s
+        .cli()
+        .args(["run", "--rm", "--name", "c", "busybox", "sh", "-c", "trap 'exit 8' TERM; echo up; while :; do sleep 0.1; done"])
+        .spawn();
     s.eventually("up", || s.x("logs c").text() == "up");
     let pid = child.id();
     stead_testkit::Command::new("kill").args(["-TERM", &pid.to_string()]).run().ok();
     assert_eq!(child.wait().unwrap().code(), Some(8));
     s.eventually("--rm", || s.ok("ps -aq").is_empty());
 }
-
 
 #[test]
 fn restart_on_failure_counts_and_gives_up() {
@@ -119,7 +121,8 @@ fn private_memory_stays_small() {
     s.eventually("written", || s.ok("logs --tail 1 c").contains("19999"));
     let ours = processes_naming(s.root().to_str().unwrap());
     let smaps = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", ours[0].0)).unwrap();
-    let kib: u64 = smaps.lines().filter(|l| l.starts_with("Private_")).map(|l| l.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum();
+    let kib: u64 =
+        smaps.lines().filter(|l| l.starts_with("Private_")).map(|l| l.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum();
     assert!(kib <= 2048, "{kib} KiB\n{smaps}");
     s.ok("rm -f c");
 }

@@ -26,7 +26,10 @@ fn a_relative_source_is_the_clients() {
 fn tmpfs_size_mode_and_options() {
     let s = busybox();
     let line = |how: &str, at: &str| s.ok(&format!("run --rm {how} busybox grep ' {at} ' /proc/mounts"));
-    assert_eq!(line("--mount type=tmpfs,dst=/x,tmpfs-size=2m,tmpfs-mode=700,ro", "/x"), "tmpfs /x tmpfs ro,nosuid,nodev,noexec,relatime,size=2048k,mode=700 0 0");
+    assert_eq!(
+        line("--mount type=tmpfs,dst=/x,tmpfs-size=2m,tmpfs-mode=700,ro", "/x"),
+        "tmpfs /x tmpfs ro,nosuid,nodev,noexec,relatime,size=2048k,mode=700 0 0"
+    );
     assert_eq!(line("--tmpfs /x:size=1m,mode=1770,exec", "/x"), "tmpfs /x tmpfs rw,nosuid,nodev,relatime,size=1024k,mode=1770 0 0");
     assert_eq!(s.ok("run --rm --tmpfs /x busybox stat -c %a /x"), "1777");
     assert_eq!(s.ok("run --rm --tmpfs /root busybox stat -c %a /root"), "700");
@@ -49,7 +52,8 @@ fn volume_by_mount_and_by_v() {
     let a = s.inspect("a");
     let m = mount_at(&a, "/app");
     assert_eq!(m["Source"], s.data("mr_myvol").to_str().unwrap());
-    let seen = (m["Type"].as_str(), m["Name"].as_str(), m["Driver"].as_str(), m["Mode"].as_str(), m["RW"].as_bool(), m["Propagation"].as_str());
+    let seen =
+        (m["Type"].as_str(), m["Name"].as_str(), m["Driver"].as_str(), m["Mode"].as_str(), m["RW"].as_bool(), m["Propagation"].as_str());
     assert_eq!(seen, (Some("volume"), Some("mr_myvol"), Some("local"), Some("z"), Some(true), Some("")));
     assert_eq!(a["HostConfig"]["Mounts"], serde_json::json!([{"Type": "volume", "Source": "mr_myvol", "Target": "/app"}]));
     assert!(a["HostConfig"]["Binds"].is_null());
@@ -70,7 +74,9 @@ fn subpath_inside_the_volume() {
     s.ok("run --rm -v data:/d busybox sh -c 'mkdir -p /d/a/b; echo deep >/d/a/b/f; ln -s /etc /d/out'");
     assert_eq!(s.ok("run --rm --mount src=data,dst=/x,volume-subpath=a/b busybox cat /x/f"), "deep");
     let before = footprint(&s);
-    for (sub, text) in [("../x", "subpath must be a relative path within the volume"), ("/a", "subpath must be a relative path within the volume")] {
+    for (sub, text) in
+        [("../x", "subpath must be a relative path within the volume"), ("/a", "subpath must be a relative path within the volume")]
+    {
         s.x(&format!("run --rm --mount src=data,dst=/x,volume-subpath={sub} busybox true")).exits(125).says(text);
     }
     s.x("run --rm --mount src=data,dst=/x,volume-subpath=none busybox true").fails().says("none");
@@ -89,7 +95,9 @@ fn image_mount_is_read_only() {
     s.ok("create --name c --mount type=image,src=layers:latest,dst=/img busybox");
     let m = mount_at(&s.inspect("c"), "/img");
     assert_eq!((m["Type"].as_str(), m["Name"].as_str(), m["RW"].as_bool()), (Some("image"), Some("layers:latest"), Some(false)));
-    s.x("run --rm --mount type=image,src=nosuch-image-anywhere:1,dst=/img --pull never busybox true").exits(125).says("nosuch-image-anywhere:1");
+    s.x("run --rm --mount type=image,src=nosuch-image-anywhere:1,dst=/img --pull never busybox true")
+        .exits(125)
+        .says("nosuch-image-anywhere:1");
 }
 
 #[test]
@@ -138,7 +146,8 @@ fn nested_mounts_in_depth_order() {
     let s = busybox();
     let d = s.mkdir("outer");
     std::fs::write(d.join("f"), "").unwrap();
-    let out = s.ok(&format!("run --rm -v deep:/a/b/c --tmpfs /a/b -v {}:/a busybox sh -c 'touch /a/b/c/x; ls /a /a/b /a/b/c'", d.display()));
+    let out =
+        s.ok(&format!("run --rm -v deep:/a/b/c --tmpfs /a/b -v {}:/a busybox sh -c 'touch /a/b/c/x; ls /a /a/b /a/b/c'", d.display()));
     assert_eq!(out.split_whitespace().collect::<Vec<_>>(), ["/a:", "b", "f", "/a/b:", "c", "/a/b/c:", "x"]);
     assert_eq!(names(&s.data("deep")), ["x"]);
 }
@@ -170,7 +179,12 @@ fn precedence() {
     assert_eq!(s.ok(&format!("run --rm --volumes-from src -v {}:/x busybox ls /x", d.display())), "bind");
     assert_eq!(s.ok("run --rm --volumes-from src -v /x busybox ls /x"), "vol");
     assert_eq!(s.ok(&format!("run --rm --mount type=bind,src={},dst=/x --tmpfs /x busybox ls /x", d.display())), "");
-    for (a, b) in [("-v /tmp:/x", "-v /tmp:/x/"), ("-v /tmp:/x", "--tmpfs /x"), ("-v /tmp:/x", "--mount src=v2,dst=/x"), ("--mount src=v2,dst=/x", "--mount src=v3,dst=/x")] {
+    for (a, b) in [
+        ("-v /tmp:/x", "-v /tmp:/x/"),
+        ("-v /tmp:/x", "--tmpfs /x"),
+        ("-v /tmp:/x", "--mount src=v2,dst=/x"),
+        ("--mount src=v2,dst=/x", "--mount src=v3,dst=/x"),
+    ] {
         s.x(&format!("run --rm {a} {b} busybox true")).exits(125).says("Duplicate mount point: /x");
     }
 }

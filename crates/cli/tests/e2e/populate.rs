@@ -52,7 +52,10 @@ fn a_file_at_the_destination() {
     let s = busybox();
     let out = s.x("run --rm -v f:/etc/passwd busybox true");
     assert_ne!(out.code, 0, "{out}");
-    assert!(out.stderr.contains("/etc/passwd") || out.stderr.contains("not a directory") || out.stderr.contains("is not directory"), "{out}");
+    assert!(
+        out.stderr.contains("/etc/passwd") || out.stderr.contains("not a directory") || out.stderr.contains("is not directory"),
+        "{out}"
+    );
 }
 
 /// Sparse files, hard links, xattrs, ACLs, ns times, special files: made in a container's layer by one image, copied by the next.
@@ -105,7 +108,16 @@ fn sixteen_containers_on_one_fresh_volume_all_see_everything() {
         let volume = format!("fresh{round}");
         let threads: Vec<_> = (0..16)
             .map(|_| {
-                let command = s.cli().args(["run", "--rm", "-v", &format!("{volume}:/seed"), "many:1", "sh", "-c", "find /seed -type f -size 1 -o -type f -size 2 | wc -l"]);
+                let command = s.cli().args([
+                    "run",
+                    "--rm",
+                    "-v",
+                    &format!("{volume}:/seed"),
+                    "many:1",
+                    "sh",
+                    "-c",
+                    "find /seed -type f -size 1 -o -type f -size 2 | wc -l",
+                ]);
                 std::thread::spawn(move || command.run())
             })
             .collect();

@@ -17,8 +17,14 @@ const MOUNT_TABLE: &[(&str, &str)] = &[
     ("--mount type=bind,src=/tmp,dst=/x,volume-nocopy", "cannot mix 'volume-*' options with mount type 'bind'"),
     ("--mount type=volume,src=v2,dst=/x,bind-propagation=rslave", "cannot mix 'bind-*' options with mount type 'volume'"),
     ("--mount type=bind,src=/tmp,dst=/x,tmpfs-size=1m", "cannot mix 'tmpfs-*' options with mount type 'bind'"),
-    ("--mount type=bind,src=/tmp,dst=/x,bind-recursive=foo", "invalid value for bind-recursive: foo (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")"),
-    ("--mount type=bind,src=/tmp,dst=/x,bind-recursive=writable", "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction"),
+    (
+        "--mount type=bind,src=/tmp,dst=/x,bind-recursive=foo",
+        "invalid value for bind-recursive: foo (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")",
+    ),
+    (
+        "--mount type=bind,src=/tmp,dst=/x,bind-recursive=writable",
+        "option 'bind-recursive=writable' requires 'readonly' to be specified in conjunction",
+    ),
     ("--mount type=tmpfs,dst=/x,tmpfs-size=big", "invalid value for tmpfs-size: big"),
     ("--mount type=tmpfs,dst=/x,tmpfs-mode=9", "invalid value for tmpfs-mode: 9"),
     ("--mount type=volume,src=a/b,dst=/x", "includes invalid characters for a local volume name"),

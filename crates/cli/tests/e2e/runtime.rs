@@ -6,7 +6,10 @@ use stead_testkit::{Command, cgroup_dirs_of, skip};
 fn capabilities_are_dockers_and_inheritable_is_zero() {
     let s = busybox();
     let caps = |how: &str| s.ok(&format!("run --rm {how} busybox grep ^Cap /proc/self/status")).replace('\t', " ");
-    assert_eq!(caps(""), "CapInh: 0000000000000000\nCapPrm: 00000000a80425fb\nCapEff: 00000000a80425fb\nCapBnd: 00000000a80425fb\nCapAmb: 0000000000000000");
+    assert_eq!(
+        caps(""),
+        "CapInh: 0000000000000000\nCapPrm: 00000000a80425fb\nCapEff: 00000000a80425fb\nCapBnd: 00000000a80425fb\nCapAmb: 0000000000000000"
+    );
     assert!(caps("--cap-drop ALL --cap-add NET_ADMIN").contains("CapEff: 0000000000001000"));
     assert!(caps("--cap-drop CHOWN --cap-add CAP_SYS_TIME").contains("CapEff: 00000000aa0425fa"));
     let user = caps("-u 1000");
@@ -56,7 +59,18 @@ fn masked_and_read_only_paths() {
 fn dev_is_made_from_scratch() {
     let s = busybox();
     let out = s.ok("run --rm busybox sh -c 'for f in null zero full random urandom tty; do stat -c \"%n %t:%T %a\" /dev/$f; done; ls -l /dev/fd /dev/stdin /dev/ptmx | sed \"s/.* \\///\"; ls /dev'");
-    for want in ["/dev/null 1:3 666", "/dev/zero 1:5 666", "/dev/full 1:7 666", "/dev/random 1:8 666", "/dev/urandom 1:9 666", "/dev/tty 5:0 666", "proc/self/fd", "pts", "shm", "mqueue"] {
+    for want in [
+        "/dev/null 1:3 666",
+        "/dev/zero 1:5 666",
+        "/dev/full 1:7 666",
+        "/dev/random 1:8 666",
+        "/dev/urandom 1:9 666",
+        "/dev/tty 5:0 666",
+        "proc/self/fd",
+        "pts",
+        "shm",
+        "mqueue",
+    ] {
         assert!(out.contains(want), "{want} in {out}");
     }
     assert!(!out.lines().any(|l| l.starts_with("vd") || l.starts_with("loop")), "no device of the host: {out}");
@@ -89,8 +103,17 @@ fn a_limit_above_ours_is_clamped_not_fatal() {
 #[test]
 fn a_terminal() {
     let s = busybox();
-    let script = |cmd: &str| Command::new("script").args(["-qec", cmd, "/dev/null"]).env("HOME", s.dir()).env("DOCKER_CONFIG", s.dir()).dir(s.dir()).env("TERM", "xterm").run();
-    let out = script(&format!("{} run --rm -it busybox sh -c 'tty; test -t 0 && test -t 1 && echo both; stat -c %t /dev/console'", s.shell()));
+    let script = |cmd: &str| {
+        Command::new("script")
+            .args(["-qec", cmd, "/dev/null"])
+            .env("HOME", s.dir())
+            .env("DOCKER_CONFIG", s.dir())
+            .dir(s.dir())
+            .env("TERM", "xterm")
+            .run()
+    };
+    let out =
+        script(&format!("{} run --rm -it busybox sh -c 'tty; test -t 0 && test -t 1 && echo both; stat -c %t /dev/console'", s.shell()));
     assert!(out.code == 0 && out.text().contains("/dev/pts/0") && out.text().contains("both") && out.text().contains("88"), "{out}");
     let out = script(&format!("stty rows 33 cols 101; {} run --rm -it busybox sh -c 'sleep 0.3; stty size'", s.shell()));
     assert!(out.text().contains("33 101"), "{out}");
@@ -108,7 +131,8 @@ fn a_terminal() {
 fn detach_keys_leave_it_running() {
     let s = busybox();
     s.ok("run -dit --name c busybox sh");
-    let cmd = format!("(sleep 1; printf 'echo hi\\n'; sleep 1; printf '\\020\\021'; sleep 1) | script -qec '{} attach c' /dev/null", s.shell());
+    let cmd =
+        format!("(sleep 1; printf 'echo hi\\n'; sleep 1; printf '\\020\\021'; sleep 1) | script -qec '{} attach c' /dev/null", s.shell());
     let out = Command::new("sh").args(["-c", &cmd]).env("HOME", s.dir()).env("DOCKER_CONFIG", s.dir()).dir(s.dir()).run();
     assert!(out.text().contains("hi"), "{out}");
     assert_eq!(s.inspect("c")["State"]["Running"], true);

@@ -1,7 +1,7 @@
 //! The scenes that tests begin with, and the questions they ask most.
 use serde_json::Value;
-use stead_testkit::{Dockerd, Sandbox, skip};
 use std::path::Path;
+use stead_testkit::{Dockerd, Sandbox, skip};
 
 /// The binary under test.
 pub(crate) const STEAD: &str = env!("CARGO_BIN_EXE_stead");
@@ -45,7 +45,8 @@ pub(crate) fn mount_at(inspect: &Value, at: &str) -> Value {
 
 /// The names in a directory, sorted; empty when it does not exist.
 pub(crate) fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
+    let mut names: Vec<String> =
+        std::fs::read_dir(dir).into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned()).collect();
     names.sort();
     names
 }

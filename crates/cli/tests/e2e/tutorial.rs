@@ -67,7 +67,10 @@ fn a_missing_bind_source() {
     let s = with(&["busybox"]);
     let missing = s.dir().join("missing");
     let err = s.fails(125, &format!("run --rm --mount type=bind,source={0},target=/app busybox true", missing.display()));
-    assert!(err.contains(&format!("invalid mount config for type \"bind\": bind source path does not exist: {}", missing.display())), "{err}");
+    assert!(
+        err.contains(&format!("invalid mount config for type \"bind\": bind source path does not exist: {}", missing.display())),
+        "{err}"
+    );
     assert!(!missing.exists());
     if !s.is_docker() {
         s.ok(&format!("run --rm --mount type=bind,source={0}2,target=/app,bind-create-src busybox touch /app/f", missing.display()));

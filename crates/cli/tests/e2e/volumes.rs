@@ -47,7 +47,7 @@ fn bad_names_and_options_are_refused_and_leave_nothing() {
     s.x("volume create x").exits(1).says("create x: volume name is too short, names should be at least two alphanumeric characters");
     for name in ["../up", "a/b", ".dot", "-dash", "sp ace", "ä"] {
         let out = s.cli().args(["volume", "create", "--name", name]).run().exits(1);
-        let _ = out.says("includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed");
+        out.says("includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are allowed");
     }
     s.x("volume create -o foo=bar xx").exits(1).says("create xx: invalid option: \"foo\"");
     s.x("volume create -o type=nfs xx").exits(1).says("missing required option: \"device\"");
@@ -99,7 +99,10 @@ fn prune_takes_anonymous_ones_and_all_only_when_told() {
     assert!(asked.text().contains(&loose), "the prompt lists what would go\n{asked}");
     assert!(s.data(&loose).exists(), "no answer is no");
     let yes = s.cli().args(["volume", "prune"]).stdin("y\n").run().ok();
-    assert!(yes.text().contains("Deleted Volumes:") && yes.text().contains(&loose) && yes.text().contains("Total reclaimed space: 5"), "{yes}");
+    assert!(
+        yes.text().contains("Deleted Volumes:") && yes.text().contains(&loose) && yes.text().contains("Total reclaimed space: 5"),
+        "{yes}"
+    );
     assert!(!s.data(&loose).exists());
     assert_eq!(s.ok("volume prune -f"), "Total reclaimed space: 0B");
     s.x("volume prune -a -f --filter all=1").fails().says("conflicting options: cannot specify both --all and --filter all=1");
@@ -144,7 +147,12 @@ fn local_driver_named_bind() {
     assert_eq!(names(&host), ["f", "g"], "removing the volume leaves the host's directory");
     s.ok(&format!("volume create -o type=none -o o=bind -o device={}/none bad", s.dir().display()));
     let err = s.x("run --rm -v bad:/t busybox true").fails().stderr;
-    assert!(err.contains("error while mounting volume") && err.contains("failed to mount local volume") && err.contains("no such file or directory"), "{err}");
+    assert!(
+        err.contains("error while mounting volume")
+            && err.contains("failed to mount local volume")
+            && err.contains("no such file or directory"),
+        "{err}"
+    );
 }
 
 #[test]
