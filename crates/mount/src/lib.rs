@@ -7,17 +7,24 @@
 //! If we crash here: the ledger names every mount made on the host before it is made, so the next command can undo it.
 
 mod gotext;
+mod guard;
 pub mod local;
+mod lower;
 pub mod names;
 pub mod parse;
+pub mod plan;
 mod point;
 mod request;
 mod spec;
 mod validate;
 mod value;
+mod view;
 
+pub use guard::Forbidden;
+pub use lower::{LowerError, lower, lower_all, lower_tmpfs};
 pub use point::{DEFAULT_VOLUME_DRIVER, MountPoint, Origin, Propagation};
 pub use request::{BindOptions, ClusterOptions, DriverConfig, ImageOptions, MountRequest, MountType, TmpfsOptions, VolumeOptions};
 pub use spec::{ConfigError, Fault, SpecError};
 pub use validate::{Found, Probe, validate};
 pub use value::{Atime, Attr, FilesystemSpec, Mount, Ro, Source, TmpfsSpec, depth};
+pub use view::{MountView, mount_view, tmpfs_view, windows_view};

@@ -3,6 +3,7 @@
 use stead_base::Kind;
 
 use crate::gotext::quote;
+use crate::guard::Forbidden;
 use crate::request::MountType;
 
 /// A mount specification that cannot be used.
@@ -31,6 +32,9 @@ pub enum SpecError {
     /// `--volumes-from ""`.
     #[error("volumes-from specification cannot be an empty string")]
     EmptyVolumesFrom,
+    /// A target that belongs to the kernel or the runtime.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
     /// Two mounts that were both asked for at one path.
     #[error("Duplicate mount point: {0}")]
     Duplicate(String),

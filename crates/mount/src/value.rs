@@ -150,6 +150,9 @@ pub struct Mount {
     /// Propagation between host and container.
     #[serde(default)]
     pub propagation: Propagation,
+    /// Whether [`Mount::propagation`] was chosen by the engine: where the host's mount cannot do it, private is used instead of an error.
+    #[serde(default)]
+    pub propagation_fallback: bool,
     /// Whether a missing bind source is created as a directory.
     #[serde(default)]
     pub create_source: bool,
@@ -164,6 +167,7 @@ impl Mount {
             attr: Attr::default(),
             recursive: false,
             propagation: Propagation::Unset,
+            propagation_fallback: false,
             create_source: false,
         }
     }

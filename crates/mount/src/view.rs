@@ -1,0 +1,69 @@
+//! What people see of a container's mounts: the entries of inspect's `.Mounts`, with Docker's field names and order.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::parse::tmpfs::request_options;
+use crate::point::{MountPoint, Propagation};
+use crate::request::{MountRequest, MountType};
+
+/// One entry of `.Mounts`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct MountView {
+    /// Kind of mount.
+    #[serde(rename = "Type")]
+    pub kind: MountType,
+    /// Volume name or image reference.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Host path; empty for tmpfs.
+    pub source: String,
+    /// Path in the container.
+    pub destination: String,
+    /// Driver of the volume.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub driver: String,
+    /// Mode flags.
+    pub mode: String,
+    /// Whether the container may write.
+    #[serde(rename = "RW")]
+    pub rw: bool,
+    /// Propagation; empty where there is none.
+    pub propagation: Propagation,
+}
+
+/// How a Linux container's mount point is shown.
+pub fn mount_view(point: &MountPoint) -> MountView {
+    MountView {
+        kind: point.kind.clone(),
+        name: point.name.clone(),
+        source: point.source.clone(),
+        destination: point.destination.clone(),
+        driver: point.driver.clone(),
+        mode: point.mode.clone(),
+        rw: point.rw,
+        propagation: point.propagation,
+    }
+}
+
+/// How a Windows container's mount point is shown: modes and propagation do not exist there.
+pub fn windows_view(point: &MountPoint) -> MountView {
+    MountView { mode: String::new(), propagation: Propagation::Unset, ..mount_view(point) }
+}
+
+/// The `Tmpfs` of a container as the command line shows it: both ways of asking for one, `{"/app": ""}`.
+/// The record keeps what was asked; posting this view back would ask twice.
+pub fn tmpfs_view(tmpfs: &BTreeMap<String, String>, mounts: &[MountRequest]) -> BTreeMap<String, String> {
+    let mut shown = tmpfs.clone();
+    for request in mounts.iter().filter(|request| request.kind == MountType::Tmpfs) {
+        let options = request_options(request.tmpfs_options.as_ref(), request.read_only).unwrap_or_default();
+        shown.entry(request.target.clone()).or_insert(options);
+    }
+    shown
+}
+
+#[cfg(test)]
+#[path = "view/tests.rs"]
+mod tests;
