@@ -55,8 +55,8 @@ const SHOWN: &[&str] = &[
     "--tmpfs /t:size=1m,mode=700",
     "--tmpfs /a --tmpfs /b:exec",
     "-v one:/one -v two:/two:ro --tmpfs /three --mount type=bind,src=/tmp,dst=/four",
-    "--read-only -v d:/d",
-    "--volume-driver local -v d:/d",
+    "--read-only -v dd:/d",
+    "--volume-driver local -v dd:/d",
     "--volumes-from base",
     "--volumes-from base:ro",
 ];

@@ -26,7 +26,7 @@ fn images_that_lie_about_dev_proc_sys_and_etc() {
             assert!(!out.text().contains(canary.secret()), "hostile:{image} {how} reads the host\n{out}");
             canary.assert_untouched();
         }
-        s.ok(&format!("create --name c hostile:{image}"));
+        s.ok(&format!("create --name cc hostile:{image}"));
         std::fs::write(s.dir().join("f"), "x").unwrap();
         for line in ["cp ./f c:/etc/new", "cp ./f c:/dev/new", "cp c:/etc/secret ./got", "cp c:/dev/secret ./got"] {
             let out = s.x(line);
@@ -38,7 +38,7 @@ fn images_that_lie_about_dev_proc_sys_and_etc() {
             );
             canary.assert_untouched();
         }
-        s.ok("rm c");
+        s.ok("rm cc");
     }
     assert_eq!(core_pattern, std::fs::read_to_string("/proc/sys/kernel/core_pattern").unwrap());
 }
@@ -101,11 +101,11 @@ fn a_working_directory_in_proc_self_fd() {
         let out = s.x(&format!("run --rm -w /proc/self/fd/{fd} hostile:workdir sh -c 'pwd; ls /proc/self/cwd/../..'"));
         assert!(out.code != 0, "fd {fd}: {out}");
     }
-    s.ok("run -d --name c -w / hostile:workdir sleep 600");
+    s.ok("run -d --name cc -w / hostile:workdir sleep 600");
     for fd in 3..16 {
-        s.x(&format!("exec -w /proc/self/fd/{fd} c pwd")).fails();
+        s.x(&format!("exec -w /proc/self/fd/{fd} cc pwd")).fails();
     }
-    s.ok("rm -f c");
+    s.ok("rm -f cc");
 }
 
 /// The mount target is resolved inside the container, symlinks and all.
@@ -116,10 +116,10 @@ fn mount_targets_through_symlinks_stay_inside() {
     let d = s.mkdir("d");
     std::fs::write(d.join("f"), "mounted").unwrap();
     // A volume that a container filled with symlinks to the host, then mounted below by another.
-    s.ok(&format!("run --rm -v v:/v busybox sh -c 'ln -s {CANARY_DIR} /v/abs; ln -s ../../../../../../..{CANARY_DIR} /v/rel; ln -s /proc/1/root{CANARY_DIR} /v/magic'"));
+    s.ok(&format!("run --rm -v vv:/v busybox sh -c 'ln -s {CANARY_DIR} /v/abs; ln -s ../../../../../../..{CANARY_DIR} /v/rel; ln -s /proc/1/root{CANARY_DIR} /v/magic'"));
     for link in ["abs", "rel", "magic"] {
         for below in ["", "/sub", "/new/deep"] {
-            let out = s.x(&format!("run --rm -v v:/v -v {}:/v/{link}{below} busybox cat /proc/self/mountinfo", d.display()));
+            let out = s.x(&format!("run --rm -v vv:/v -v {}:/v/{link}{below} busybox cat /proc/self/mountinfo", d.display()));
             assert!(out.code == 0 || !out.stderr.is_empty());
             canary.assert_untouched();
         }
@@ -138,15 +138,15 @@ fn a_race_for_the_mount_target() {
         return;
     }
     let canary = NamedCanary::new();
-    s.ok("volume create v");
-    let data = s.data("v");
+    s.ok("volume create vv");
+    let data = s.data("vv");
     std::fs::create_dir_all(data.join("a/sub")).unwrap();
     symlink(CANARY_DIR, data.join("b")).unwrap();
     let d = s.mkdir("d");
     let swap = Swap::start(&data.join("a"), &data.join("b"));
     let mut worked = 0;
     for _ in 0..rounds(40) {
-        let out = s.x(&format!("run --rm -v v:/v -v {}:/v/a/sub -v w:/v/a/new busybox cat /v/a/secret", d.display()));
+        let out = s.x(&format!("run --rm -v vv:/v -v {}:/v/a/sub -v ww:/v/a/new busybox cat /v/a/secret", d.display()));
         assert!(!out.text().contains(canary.secret()), "{out}");
         worked += usize::from(out.code < 125);
         canary.assert_untouched();
@@ -160,16 +160,16 @@ fn a_race_for_the_mount_target() {
 fn a_race_for_the_subpath() {
     let Some(s) = beyond_the_peer("volume-subpath") else { return };
     let canary = NamedCanary::new();
-    s.ok("volume create v");
-    let data = s.data("v");
+    s.ok("volume create vv");
+    let data = s.data("vv");
     std::fs::create_dir(data.join("a")).unwrap();
     std::fs::write(data.join("a/mine"), "").unwrap();
     symlink(CANARY_DIR, data.join("b")).unwrap();
-    s.x("run --rm --mount src=v,dst=/x,volume-subpath=b busybox ls /x").fails();
+    s.x("run --rm --mount src=vv,dst=/x,volume-subpath=b busybox ls /x").fails();
     let swap = Swap::start(&data.join("a"), &data.join("b"));
     let mut worked = 0;
     for _ in 0..rounds(50) {
-        let out = s.x("run --rm --mount src=v,dst=/x,volume-subpath=a busybox ls /x");
+        let out = s.x("run --rm --mount src=vv,dst=/x,volume-subpath=a busybox ls /x");
         assert!(!out.text().contains("secret"), "{out}");
         worked += usize::from(out.code == 0);
     }
@@ -188,8 +188,8 @@ fn a_race_against_cp() {
     }
     let canary = NamedCanary::new();
     std::fs::write(s.dir().join("f"), "copied").unwrap();
-    s.ok("run -d --name c -v v:/v busybox sleep 600");
-    let data = s.data("v");
+    s.ok("run -d --name cc -v vv:/v busybox sleep 600");
+    let data = s.data("vv");
     std::fs::create_dir(data.join("a")).unwrap();
     std::fs::write(data.join("a/secret"), "harmless").unwrap();
     symlink(CANARY_DIR, data.join("b")).unwrap();
@@ -197,15 +197,15 @@ fn a_race_against_cp() {
     let mut failed = 0;
     let all = rounds(60);
     for i in 0..all {
-        failed += usize::from(s.x(&format!("cp ./f c:/v/a/new{i}")).code != 0);
-        if s.x("cp c:/v/a/secret ./got").code == 0 {
+        failed += usize::from(s.x(&format!("cp ./f cc:/v/a/new{i}")).code != 0);
+        if s.x("cp cc:/v/a/secret ./got").code == 0 {
             assert!(!std::fs::read_to_string(s.dir().join("got")).unwrap().contains(canary.secret()), "read from the host");
         }
         canary.assert_untouched();
     }
     swap.finish();
     assert!(failed < all, "not one cp worked");
-    s.ok("rm -f c");
+    s.ok("rm -f cc");
 }
 
 /// CVE-2022-21658: a tree is deleted while a directory in it is exchanged for a symlink.
@@ -251,13 +251,13 @@ fn hostile_archives_through_every_door() {
     }
     let dir = s.mkdir("canary");
     let canary = Canary::at(&dir);
-    s.ok("create --name c -v v:/v busybox");
+    s.ok("create --name cc -v vv:/v busybox");
     for vector in hostile::vectors(dir.to_str().unwrap()) {
         for target in ["/v", "/tmp"] {
-            s.x("run --rm --volumes-from c busybox sh -c 'rm -rf /v/* /v/.[!.]*'").ok();
-            let old = s.data("v").join("oldlink");
+            s.x("run --rm --volumes-from cc busybox sh -c 'rm -rf /v/* /v/.[!.]*'").ok();
+            let old = s.data("vv").join("oldlink");
             symlink(&dir, &old).unwrap();
-            let out = s.cli().args(["cp", "-", &format!("c:{target}")]).stdin(vector.tar.clone()).run();
+            let out = s.cli().args(["cp", "-", &format!("cc:{target}")]).stdin(vector.tar.clone()).run();
             assert!(out.code >= 0 && !out.stderr.contains("panicked"), "{} by cp: {out}", vector.name);
             canary.assert_untouched();
             std::fs::remove_file(old).ok();
@@ -284,8 +284,8 @@ fn cp_through_a_symlink_in_a_volume() {
     let s = busybox();
     let canary = NamedCanary::new();
     std::fs::write(s.dir().join("f"), "x").unwrap();
-    s.ok(&format!("run -d --name c -v v:/v busybox sh -c 'ln -s {CANARY_DIR} /v/out; ln -s {CANARY_DIR}/secret /v/file; sleep 600'"));
-    s.eventually("links", || s.data("v").join("file").symlink_metadata().is_ok());
+    s.ok(&format!("run -d --name cc -v vv:/v busybox sh -c 'ln -s {CANARY_DIR} /v/out; ln -s {CANARY_DIR}/secret /v/file; sleep 600'"));
+    s.eventually("links", || s.data("vv").join("file").symlink_metadata().is_ok());
     for line in ["cp ./f c:/v/out/new", "cp ./f c:/v/file", "cp c:/v/file ./got", "cp -L c:/v/file ./got2", "cp c:/v/out/secret ./got3"] {
         let out = s.x(line);
         assert!(out.code >= 0, "{out}");
@@ -297,7 +297,7 @@ fn cp_through_a_symlink_in_a_volume() {
             assert!(!std::fs::read_to_string(path).unwrap().contains(canary.secret()), "{got}");
         }
     }
-    s.ok("rm -f c");
+    s.ok("rm -f cc");
 }
 
 /// CVE-2021-41091: nobody else on the host walks into the data.
@@ -309,7 +309,7 @@ fn state_is_not_for_other_users() {
         skip("20.10's own modes differ");
         return;
     }
-    s.ok("create --name c -v v:/v busybox");
+    s.ok("create --name cc -v vv:/v busybox");
     let id = s.ok("ps -aq --no-trunc");
     for (path, most) in [("", 0o711), ("volumes", 0o711), ("stead.db", 0o600), ("containers", 0o711)] {
         let mode = s.root().join(path).metadata().unwrap().mode() & 0o777;
@@ -317,7 +317,7 @@ fn state_is_not_for_other_users() {
     }
     let mode = s.root().join("containers").join(id).metadata().unwrap().mode() & 0o777;
     assert_eq!(mode & 0o007, 0, "{mode:o}");
-    assert_eq!(mount_at(&s.inspect("c"), "/v")["Name"], "v");
+    assert_eq!(mount_at(&s.inspect("cc"), "/v")["Name"], "vv");
     let abstract_sockets = std::fs::read_to_string("/proc/net/unix").unwrap();
     assert!(!abstract_sockets.lines().any(|l| l.contains("@stead")), "no abstract socket of ours");
 }

@@ -101,16 +101,16 @@ fn volume_create() {
 #[test]
 fn copy_up() {
     let Some(s) = ready() else { return };
-    let command = s.cli().args(["create", "--name", "c", "-v", "data:/vol", "layers"]);
+    let command = s.cli().args(["create", "--name", "cc", "-v", "data:/vol", "layers"]);
     every_fault(
         &command,
         &s,
         || {},
         |out, place| {
             let listed = s.ok("ps -a --format '{{.Names}}'");
-            assert!(out.code != 0 || listed == "c" || place == "the traced run", "{place}: {out}");
-            if listed == "c" {
-                s.ok("rm -v c");
+            assert!(out.code != 0 || listed == "cc" || place == "the traced run", "{place}: {out}");
+            if listed == "cc" {
+                s.ok("rm -v cc");
             }
             assert_eq!(
                 s.ok("run --rm -v data:/vol --entrypoint '' layers sh -c 'ls /vol; cat /vol/seed/f'"),
@@ -141,14 +141,14 @@ fn volume_rm_and_container_rm() {
         assert!(!s.root().join("volumes/data").exists(), "{place}");
     });
     let before = || {
-        s.ok("create --name c -v data:/d busybox true");
+        s.ok("create --name cc -v data:/d busybox true");
     };
-    let command = s.cli().args(["rm", "c"]);
+    let command = s.cli().args(["rm", "cc"]);
     every_fault(&command, &s, before, |out, place| {
         let listed = s.ok("ps -a --format '{{.Names}}'");
         assert!(out.code != 0 || listed.is_empty() || place == "the traced run", "{place}: {out}");
-        if listed == "c" {
-            s.ok("rm c");
+        if listed == "cc" {
+            s.ok("rm cc");
         }
         s.ok("volume rm data");
     });

@@ -4,11 +4,11 @@ use crate::scene::{STEAD, beyond_the_peer, busybox};
 #[test]
 fn ps_and_images_templates() {
     let s = busybox();
-    s.ok("create --name c -v data:/d busybox sh -c 'echo a very long command line indeed'");
-    assert_eq!(s.ok("ps -a --format '{{.Names}}|{{.Mounts}}|{{.State}}'"), "c|data|created");
-    assert_eq!(s.ok("ps -a --format 'table {{.Names}}\\t{{.Image}}'"), "NAMES     IMAGE\nc         busybox");
+    s.ok("create --name cc -v data:/d busybox sh -c 'echo a very long command line indeed'");
+    assert_eq!(s.ok("ps -a --format '{{.Names}}|{{.Mounts}}|{{.State}}'"), "cc|data|created");
+    assert_eq!(s.ok("ps -a --format 'table {{.Names}}\\t{{.Image}}'"), "NAMES     IMAGE\ncc        busybox");
     let json: serde_json::Value = serde_json::from_str(&s.ok("ps -a --format '{{json .}}'")).unwrap();
-    assert_eq!((json["Names"].as_str(), json["Image"].as_str()), (Some("c"), Some("busybox")));
+    assert_eq!((json["Names"].as_str(), json["Image"].as_str()), (Some("cc"), Some("busybox")));
     let json: serde_json::Value = serde_json::from_str(&s.ok("ps -a --format json")).unwrap();
     assert_eq!(json["State"], "created");
     assert!(s.ok("images --format '{{.Repository}}:{{.Tag}}'").lines().any(|l| l == "busybox:latest"));
@@ -19,9 +19,9 @@ fn ps_and_images_templates() {
         (ls["Name"].as_str(), ls["Driver"].as_str(), ls["Size"].as_str(), ls["Links"].as_str()),
         (Some("data"), Some("local"), Some("N/A"), Some("N/A"))
     );
-    assert_eq!(s.ok("ps -a -f volume=data --format '{{.Names}}'"), "c");
-    assert_eq!(s.ok("ps -a -f volume=/d --format '{{.Names}}'"), "c");
-    assert_eq!(s.ok("ps -a -f ancestor=busybox -n 1 --format '{{.Names}}'"), "c");
+    assert_eq!(s.ok("ps -a -f volume=data --format '{{.Names}}'"), "cc");
+    assert_eq!(s.ok("ps -a -f volume=/d --format '{{.Names}}'"), "cc");
+    assert_eq!(s.ok("ps -a -f ancestor=busybox -n 1 --format '{{.Names}}'"), "cc");
 }
 
 #[test]

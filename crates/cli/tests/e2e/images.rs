@@ -18,9 +18,9 @@ fn load_ls_inspect_tag_rm() {
     assert_eq!(s.ok("images -q --no-trunc my/name:1.0"), id);
     assert!(s.ok("images").lines().next().unwrap().starts_with("REPOSITORY"));
     assert_eq!(s.ok("rmi my/name:1.0"), "Untagged: my/name:1.0");
-    s.ok("create --name c busybox");
+    s.ok("create --name cc busybox");
     s.x("rmi busybox:latest busybox:glibc busybox:1 busybox:1.29").exits(1).says("conflict: unable to");
-    s.ok("rm c");
+    s.ok("rm cc");
     let out = s.ok(&format!("rmi -f {id}"));
     assert!(out.contains(&format!("Deleted: {id}")), "{out}");
     assert_eq!(s.ok("images -aq"), "");
@@ -82,7 +82,7 @@ fn import_with_changes() {
         .run()
         .ok();
     Command::new("tar").args(["-czf", "t.tgz", "-C", "tree", "."]).dir(s.dir()).run().ok();
-    let id = s.ok("import -c 'CMD [\"echo\",\"imported\"]' -c 'ENV A=b c' -c 'USER 12' -c 'WORKDIR /w' -c 'LABEL x=y' -c 'VOLUME /v' -c 'EXPOSE 80' -m 'a message' ./t.tgz imp:1");
+    let id = s.ok("import -c 'CMD [\"echo\",\"imported\"]' -c 'ENV A=\"b c\"' -c 'USER 12' -c 'WORKDIR /w' -c 'LABEL x=y' -c 'VOLUME /v' -c 'EXPOSE 80' -m 'a message' ./t.tgz imp:1");
     assert!(id.starts_with("sha256:"), "{id}");
     assert_eq!(s.ok("run --rm imp:1"), "imported");
     let config = s.x("image inspect imp:1").ok().json()[0]["Config"].take();

@@ -75,7 +75,7 @@ fn volume_create() {
 #[test]
 fn copy_up() {
     let Some(s) = ready() else { return };
-    let command = s.cli().args(["create", "--name", "c", "-v", "data:/vol", "layers"]);
+    let command = s.cli().args(["create", "--name", "cc", "-v", "data:/vol", "layers"]);
     at_every_call(
         &s,
         || {},
@@ -118,20 +118,20 @@ fn volume_rm() {
 #[test]
 fn container_create() {
     let Some(s) = ready() else { return };
-    let command = s.cli().args(["create", "--name", "c", "-v", "data:/d", "--label", "a=1", "busybox", "true"]);
+    let command = s.cli().args(["create", "--name", "cc", "-v", "data:/d", "--label", "a=1", "busybox", "true"]);
     at_every_call(
         &s,
         || {},
         &command,
         |code, place| {
             let listed = s.ok("ps -a --format '{{.Names}}'");
-            assert!(listed == "c" || (listed.is_empty() && code != 0), "{place}: {listed}");
-            if listed == "c" {
-                assert_eq!(s.inspect("c")["Config"]["Labels"]["a"], "1", "{place}");
-                s.x("start -a c").ok();
-                s.ok("rm c");
+            assert!(listed == "cc" || (listed.is_empty() && code != 0), "{place}: {listed}");
+            if listed == "cc" {
+                assert_eq!(s.inspect("cc")["Config"]["Labels"]["a"], "1", "{place}");
+                s.x("start -a cc").ok();
+                s.ok("rm cc");
             } else {
-                s.ok("run --rm --name c -v data:/d busybox true");
+                s.ok("run --rm --name cc -v data:/d busybox true");
             }
             s.ok("volume rm -f data");
             s.ok("system check --repair");
@@ -143,16 +143,16 @@ fn container_create() {
 #[test]
 fn container_rm() {
     let Some(s) = ready() else { return };
-    let command = s.cli().args(["rm", "-v", "c"]);
+    let command = s.cli().args(["rm", "-v", "cc"]);
     let before = || {
-        s.ok("run --name c -v data:/d -v /anon busybox sh -c 'echo kept >/d/f'");
+        s.ok("run --name cc -v data:/d -v /anon busybox sh -c 'echo kept >/d/f'");
     };
     at_every_call(&s, before, &command, |code, place| {
         let listed = s.ok("ps -a --format '{{.Names}}'");
-        assert!(listed == "c" || listed.is_empty(), "{place}: {listed}");
+        assert!(listed == "cc" || listed.is_empty(), "{place}: {listed}");
         assert!(code != 0 || listed.is_empty(), "{place}");
-        if listed == "c" {
-            s.ok("rm -v c");
+        if listed == "cc" {
+            s.ok("rm -v cc");
         }
         assert_eq!(std::fs::read_to_string(s.data("data").join("f")).unwrap(), "kept\n", "{place}: a named volume is never touched");
         s.ok("volume prune -f");

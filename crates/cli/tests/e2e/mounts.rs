@@ -47,9 +47,9 @@ fn tmpfs_noswap_is_ours() {
 #[test]
 fn volume_by_mount_and_by_v() {
     let s = busybox();
-    s.ok("create --name a --mount source=mr_myvol,target=/app busybox");
-    s.ok("create --name b -v mr_myvol:/data -v mr_rw:/rw:rw -v /anon busybox");
-    let a = s.inspect("a");
+    s.ok("create --name aa --mount source=mr_myvol,target=/app busybox");
+    s.ok("create --name bb -v mr_myvol:/data -v mr_rw:/rw:rw -v /anon busybox");
+    let a = s.inspect("aa");
     let m = mount_at(&a, "/app");
     assert_eq!(m["Source"], s.data("mr_myvol").to_str().unwrap());
     let seen =
@@ -57,7 +57,7 @@ fn volume_by_mount_and_by_v() {
     assert_eq!(seen, (Some("volume"), Some("mr_myvol"), Some("local"), Some("z"), Some(true), Some("")));
     assert_eq!(a["HostConfig"]["Mounts"], serde_json::json!([{"Type": "volume", "Source": "mr_myvol", "Target": "/app"}]));
     assert!(a["HostConfig"]["Binds"].is_null());
-    let b = s.inspect("b");
+    let b = s.inspect("bb");
     assert_eq!(mount_at(&b, "/data")["Mode"], "z");
     assert_eq!(mount_at(&b, "/rw")["Mode"], "rw");
     let anon = mount_at(&b, "/anon");
@@ -92,8 +92,8 @@ fn image_mount_is_read_only() {
     assert_eq!(s.ok("run --rm --mount type=image,src=layers:latest,dst=/img busybox cat /img/keep/a"), "a2");
     s.x("run --rm --mount type=image,src=layers:latest,dst=/img busybox touch /img/x").fails().says("Read-only file system");
     assert_eq!(s.ok("run --rm --mount type=image,src=layers,dst=/img,image-subpath=keep busybox ls /img"), "a\nb");
-    s.ok("create --name c --mount type=image,src=layers:latest,dst=/img busybox");
-    let m = mount_at(&s.inspect("c"), "/img");
+    s.ok("create --name cc --mount type=image,src=layers:latest,dst=/img busybox");
+    let m = mount_at(&s.inspect("cc"), "/img");
     assert_eq!((m["Type"].as_str(), m["Name"].as_str(), m["RW"].as_bool()), (Some("image"), Some("layers:latest"), Some(false)));
     s.x("run --rm --mount type=image,src=nosuch-image-anywhere:1,dst=/img --pull never busybox true")
         .exits(125)

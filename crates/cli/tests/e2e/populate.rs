@@ -41,16 +41,16 @@ fn never_into_a_volume_that_has_content() {
 #[test]
 fn the_roots_own_attributes() {
     let s = busybox();
-    s.ok("run --rm -v t:/tmp busybox true");
-    assert_eq!(s.data("t").metadata().unwrap().mode() & 0o7777, 0o1777);
-    s.ok("run --rm -v n:/not/there busybox true");
-    assert_eq!(s.data("n").metadata().unwrap().mode() & 0o7777, 0o755);
+    s.ok("run --rm -v tt:/tmp busybox true");
+    assert_eq!(s.data("tt").metadata().unwrap().mode() & 0o7777, 0o1777);
+    s.ok("run --rm -v nn:/not/there busybox true");
+    assert_eq!(s.data("nn").metadata().unwrap().mode() & 0o7777, 0o755);
 }
 
 #[test]
 fn a_file_at_the_destination() {
     let s = busybox();
-    let out = s.x("run --rm -v f:/etc/passwd busybox true");
+    let out = s.x("run --rm -v ff:/etc/passwd busybox true");
     assert_ne!(out.code, 0, "{out}");
     assert!(
         out.stderr.contains("/etc/passwd") || out.stderr.contains("not a directory") || out.stderr.contains("is not directory"),
@@ -72,7 +72,7 @@ fn every_attribute_survives() {
     let pack = format!("tar --format=posix --xattrs --xattrs-include='*' --acls --sparse -cf {} d", tar.display());
     stead_testkit::Command::new("sh").args(["-ec", &pack]).dir(&tree).run().ok();
     s.cli().args(["image", "import"]).arg(&tar).arg("tree:1").run().ok();
-    s.ok("create --name c -v data:/d tree:1 /none");
+    s.ok("create --name cc -v data:/d tree:1 /none");
     let look = "stat -c '%n %f %u:%g %h %s %Y' a b l p n . sparse; stat -c '%y' a l .; getfattr -d -m - a b 2>/dev/null; getfacl -p a . ; [ $(stat -c %i a) = $(stat -c %i b) ] && echo linked";
     let see = |dir: &std::path::Path| stead_testkit::Command::new("sh").args(["-c", look]).dir(dir).run().text();
     let (want, got) = (see(&tree.join("d")), see(&s.data("data")));

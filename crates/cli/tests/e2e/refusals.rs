@@ -31,7 +31,7 @@ const MOUNT_TABLE: &[(&str, &str)] = &[
     ("--mount type=volume,src=v2,dst=/x,volume-driver=nosuch", "plugin \"nosuch\" not found"),
     ("--mount ''", "for \"--mount\" flag"),
     ("-v ''", "invalid empty volume spec"),
-    ("-v a:b:c:d", "invalid spec: a:b:c:d: too many colons"),
+    ("-v aa:bb:cc:dd", "invalid spec: aa:bb:cc:dd: too many colons"),
     ("-v /a::/b", "invalid spec: /a::/b: empty section between colons"),
     ("-v rel/x:/x", "includes invalid characters for a local volume name"),
     ("-v /tmp:/x:bogus", "invalid mode: bogus"),
@@ -74,6 +74,9 @@ fn mounts_are_refused_with_dockers_words_and_leave_nothing() {
     let before = footprint(&s);
     let mut wrong = Vec::new();
     for (options, text) in MOUNT_TABLE {
+        if s.is_docker() && options.contains("volume-driver=nosuch") {
+            continue; // the client takes the daemon's 404 for a missing image, and pulls
+        }
         let out = s.x(&format!("run --rm {options} busybox true"));
         if out.code != 125 || !out.stderr.contains(text) {
             wrong.push(format!("{options}: wanted 125 and {text:?}, got {} and {}", out.code, out.stderr.trim()));
@@ -113,9 +116,9 @@ fn npipe_and_cluster_are_clear_errors() {
 #[test]
 fn a_bad_tmpfs_option_surfaces_at_start_and_create_accepts_it() {
     let s = busybox();
-    s.ok("create --name c --tmpfs /x:bogus busybox true");
-    s.x("start c").exits(1).says("invalid tmpfs option");
-    s.ok("rm c");
+    s.ok("create --name cc --tmpfs /x:bogus busybox true");
+    s.x("start cc").exits(1).says("invalid tmpfs option");
+    s.ok("rm cc");
 }
 
 #[test]

@@ -14,15 +14,15 @@ fn kill_monitors(s: &Sandbox) -> usize {
 #[test]
 fn a_killed_monitor_is_noticed_and_the_container_can_go_on() {
     let Some(s) = beyond_the_peer("monitors") else { return };
-    s.ok("run -d --name c -v data:/d busybox sh -c 'echo run >>/d/log; sleep 600'");
+    s.ok("run -d --name cc -v data:/d busybox sh -c 'echo run >>/d/log; sleep 600'");
     s.eventually("it ran", || s.data("data").join("log").exists());
     assert_eq!(kill_monitors(&s), 1);
-    s.eventually("not running any more", || s.inspect("c")["State"]["Running"] == false);
+    s.eventually("not running any more", || s.inspect("cc")["State"]["Running"] == false);
     s.ok("volume ls");
     s.x("volume rm data").exits(1).says("volume is in use");
-    s.ok("start c");
+    s.ok("start cc");
     s.eventually("a second run", || std::fs::read_to_string(s.data("data").join("log")).unwrap().lines().count() == 2);
-    s.ok("rm -f c");
+    s.ok("rm -f cc");
     s.ok("system check");
     s.ok("volume rm data");
 }
@@ -30,33 +30,33 @@ fn a_killed_monitor_is_noticed_and_the_container_can_go_on() {
 #[test]
 fn check_finds_and_repair_mends_and_data_stays() {
     let Some(s) = beyond_the_peer("system check") else { return };
-    s.ok("run -d --name c -v data:/d --tmpfs /t busybox sh -c 'echo kept >/d/f; sleep 600'");
+    s.ok("run -d --name cc -v data:/d --tmpfs /t busybox sh -c 'echo kept >/d/f; sleep 600'");
     s.eventually("written", || s.data("data").join("f").exists());
     kill_monitors(&s);
     s.ok("system check --repair");
     assert!(mounts_below(s.root()).is_empty() && mounts_below(s.run_root()).is_empty());
     s.ok("system check");
     assert_eq!(std::fs::read_to_string(s.data("data").join("f")).unwrap(), "kept\n");
-    assert_eq!(s.inspect("c")["State"]["Running"], false);
-    s.ok("start c");
-    s.ok("rm -f c");
+    assert_eq!(s.inspect("cc")["State"]["Running"], false);
+    s.ok("start cc");
+    s.ok("rm -f cc");
 }
 
 #[test]
 fn the_run_root_may_vanish_as_at_a_reboot() {
     let Some(s) = beyond_the_peer("a run root of its own") else { return };
-    s.ok("run -d --name c -v data:/d --restart always busybox sh -c 'touch /d/f; sleep 600'");
+    s.ok("run -d --name cc -v data:/d --restart always busybox sh -c 'touch /d/f; sleep 600'");
     s.ok("volume create -o type=tmpfs -o device=tmpfs tv");
-    s.ok("run -d --name t -v tv:/t busybox sleep 600");
+    s.ok("run -d --name tt -v tv:/t busybox sleep 600");
     s.eventually("written", || s.data("data").join("f").exists());
     kill_monitors(&s);
     stead_testkit::unmount_below(s.dir());
     std::fs::remove_dir_all(s.run_root()).unwrap();
     assert_eq!(s.ok("ps -q"), "");
     assert_eq!(s.x("ps -aq").ok().lines().len(), 2);
-    s.ok("start c t");
-    assert_eq!(s.ok("exec c ls /d"), "f");
-    s.ok("rm -f c t");
+    s.ok("start cc tt");
+    assert_eq!(s.ok("exec cc ls /d"), "f");
+    s.ok("rm -f cc tt");
     s.ok("system check");
 }
 
@@ -156,20 +156,20 @@ fn a_full_disk_still_lists_removes_and_prunes() {
     s.ok("volume create gone");
     let anon = s.ok("volume create");
     std::fs::write(s.data("kept").join("f"), "kept").unwrap();
-    s.ok("create --name c -v kept:/d busybox true");
-    s.ok("create --name d busybox true");
+    s.ok("create --name cc -v kept:/d busybox true");
+    s.ok("create --name dd busybox true");
     disk.fill();
     let said = s.x("volume create another").fails();
     assert!(said.stderr.to_lowercase().contains("no space left"), "{said}");
     assert_eq!(s.x("volume ls -q").ok().lines().len(), 3);
     assert_eq!(s.x("ps -aq").ok().lines().len(), 2);
-    s.ok("rm d");
+    s.ok("rm dd");
     s.ok("volume rm gone");
     assert!(s.ok("volume prune -f").contains(&anon));
     disk.empty();
     s.ok("volume create another");
     assert_eq!(std::fs::read_to_string(s.data("kept").join("f")).unwrap(), "kept");
-    s.ok("rm c");
+    s.ok("rm cc");
     s.ok("system check");
     drop(s);
 }
@@ -194,10 +194,10 @@ fn a_disk_that_fills_during_copy_up() {
     let free = stead_testkit::Command::new("df").args(["--output=avail", "-B1"]).arg(disk.path()).run().ok();
     let free: usize = free.lines().last().unwrap().trim().parse().unwrap();
     std::fs::write(disk.path().join("filler"), vec![1u8; free - 6_000_000]).unwrap();
-    let said = s.x("create --name c -v data:/seed seed:1 /none").fails();
+    let said = s.x("create --name cc -v data:/seed seed:1 /none").fails();
     assert!(said.stderr.to_lowercase().contains("no space left"), "{said}");
     disk.empty();
-    assert!(s.x("rm c").code < 2, "there may be none");
+    assert!(s.x("rm cc").code < 2, "there may be none");
     s.ok("create --name c2 -v data:/seed seed:1 /none");
     assert_eq!(names(&s.data("data")).len(), 300, "all of it, not half");
     s.ok("rm c2");

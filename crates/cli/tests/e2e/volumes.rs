@@ -77,12 +77,12 @@ fn create_is_idempotent_and_says_where_options_differ() {
 #[test]
 fn rm_is_refused_while_any_container_refers_to_it() {
     let s = busybox();
-    let id = s.ok("create --name c -v data:/d busybox true");
+    let id = s.ok("create --name cc -v data:/d busybox true");
     for verb in ["volume rm data", "volume rm -f data"] {
         s.x(verb).exits(1).says(&format!("remove data: volume is in use - [{id}]"));
     }
     assert_eq!(s.ok("volume ls -q -f dangling=false"), "data");
-    s.ok("rm c");
+    s.ok("rm cc");
     assert_eq!(s.ok("volume rm data"), "data");
 }
 
@@ -91,7 +91,7 @@ fn prune_takes_anonymous_ones_and_all_only_when_told() {
     let Some(s) = beyond_the_peer("prune of anonymous volumes only") else { return };
     s.ok("volume create named");
     s.ok("volume create --label keep=1 labelled");
-    s.ok("create --name c -v used:/u -v /anon busybox true");
+    s.ok("create --name cc -v used:/u -v /anon busybox true");
     let loose = s.ok("volume create");
     std::fs::write(s.data(&loose).join("f"), [0u8; 5000]).unwrap();
     let asked = s.x("volume prune").exits(0);
@@ -110,7 +110,7 @@ fn prune_takes_anonymous_ones_and_all_only_when_told() {
     assert!(all.contains("named") && !all.contains("labelled") && !all.contains("used"), "{all}");
     let left: Vec<String> = s.x("volume ls -q").ok().lines().into_iter().filter(|n| n.len() < 64).collect();
     assert_eq!(left, ["labelled", "used"]);
-    assert_eq!(s.inspect("c")["Mounts"].as_array().unwrap().len(), 2);
+    assert_eq!(s.inspect("cc")["Mounts"].as_array().unwrap().len(), 2);
 }
 
 #[test]
@@ -119,16 +119,16 @@ fn local_driver_tmpfs() {
     s.ok("volume create --driver local --opt type=tmpfs --opt device=tmpfs --opt o=size=4m,uid=1000 tv");
     let v = s.x("volume inspect tv").ok().json()[0].take();
     assert_eq!(v["Options"], serde_json::json!({"device": "tmpfs", "o": "size=4m,uid=1000", "type": "tmpfs"}));
-    assert!(mounts_below(s.root()).is_empty(), "mounted lazily");
-    s.ok("run -d --name a -v tv:/t busybox sleep 600");
-    s.ok("run -d --name b -v tv:/t busybox sleep 600");
-    let line = s.ok("exec a grep ' /t ' /proc/mounts");
+    assert!(mounts_below(&s.data("tv")).is_empty(), "mounted lazily");
+    s.ok("run -d --name aa -v tv:/t busybox sleep 600");
+    s.ok("run -d --name bb -v tv:/t busybox sleep 600");
+    let line = s.ok("exec aa grep ' /t ' /proc/mounts");
     assert!(line.contains("tmpfs") && line.contains("size=4096k") && line.contains("uid=1000"), "{line}");
-    s.ok("exec a touch /t/f");
-    assert_eq!(s.ok("exec b ls /t"), "f");
-    s.ok("rm -f a");
-    assert_eq!(s.ok("exec b ls /t"), "f", "the last user keeps it mounted");
-    s.ok("rm -f b");
+    s.ok("exec aa touch /t/f");
+    assert_eq!(s.ok("exec bb ls /t"), "f");
+    s.ok("rm -f aa");
+    assert_eq!(s.ok("exec bb ls /t"), "f", "the last user keeps it mounted");
+    s.ok("rm -f bb");
     s.eventually("unmounted after the last user", || mounts_below(&s.data("tv")).is_empty());
     assert_eq!(s.ok("run --rm -v tv:/t busybox ls /t"), "");
     s.ok("volume rm tv");
@@ -173,7 +173,8 @@ fn mount_errors_mask_passwords() {
     let s = busybox();
     s.ok("volume create -o type=cifs -o device=//127.0.0.1/share -o o=username=u,password=hunter2,addr=127.0.0.1 cv");
     let err = s.x("run --rm -v cv:/t busybox true").fails().stderr;
-    assert!(err.contains("error while mounting volume") && !err.contains("hunter2"), "{err}");
-    assert!(err.contains("password=********"), "{err}");
+    assert!(err.contains("error while mounting volume"), "{err}");
+    // 20.10 still prints it.
+    assert!(s.is_docker() || (!err.contains("hunter2") && err.contains("password=********")), "{err}");
     assert_eq!(s.ok("ps -aq"), if s.is_docker() { s.ok("ps -aq") } else { String::new() });
 }
