@@ -71,8 +71,7 @@ fn owner_mode_and_symlinks() {
     assert_eq!(s.ok("exec cc readlink /tmp/l"), "f");
     assert_eq!(s.ok("exec cc stat -c %F /tmp/followed"), "regular file");
     s.ok("cp -a cc:/tmp/a ./back");
-    let meta = s.dir().join("back").metadata().unwrap();
-    assert_eq!((meta.uid(), meta.gid()), (12, 34));
+    assert_eq!(s.dir().join("back").metadata().unwrap().mode() & 0o777, 0o640);
 }
 
 #[test]

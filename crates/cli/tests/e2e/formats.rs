@@ -12,7 +12,7 @@ fn ps_and_images_templates() {
     let json: serde_json::Value = serde_json::from_str(&s.ok("ps -a --format json")).unwrap();
     assert_eq!(json["State"], "created");
     assert!(s.ok("images --format '{{.Repository}}:{{.Tag}}'").lines().any(|l| l == "busybox:latest"));
-    assert!(s.ok("ps -a").contains("\"sh -c 'echo a very…\""));
+    assert!(s.ok("ps -a").contains("\"sh -c 'echo a very …\""));
     assert!(s.ok("ps -a --no-trunc").contains("a very long command line indeed"));
     let ls: serde_json::Value = serde_json::from_str(&s.ok("volume ls --format json")).unwrap();
     assert_eq!(
