@@ -6,6 +6,7 @@
 //! Must not know: containers, volumes' records, images, the store, the terminal.
 //! If we crash here: the ledger names every mount made on the host before it is made, so the next command can undo it.
 
+mod apply;
 mod gotext;
 mod guard;
 pub mod local;
@@ -20,6 +21,7 @@ mod validate;
 mod value;
 mod view;
 
+pub use apply::{ApplyError, Prepared, attach, attach_own, prepare};
 pub use guard::Forbidden;
 pub use lower::{LowerError, lower, lower_all, lower_tmpfs};
 pub use point::{DEFAULT_VOLUME_DRIVER, MountPoint, Origin, Propagation};

@@ -293,6 +293,19 @@ pub fn set_root_mode(mount: impl AsFd, mode: u32, subject: &Path) -> Result<()> 
     rustix::fs::fchmod(&root, Mode::from_raw_mode(mode)).map_err(|e| Error::new("fchmod", subject, e))
 }
 
+/// Gives the calling thread a mount table of its own, from which nothing reaches the host's and which ends with its last user.
+/// Other threads of the process keep theirs.
+///
+/// # Errors
+/// As `unshare` and `mount`.
+#[expect(unsafe_code, reason = "rustix marks unshare as unsafe because of flags that are not used here")]
+pub fn unshare_mounts() -> Result<()> {
+    // SAFETY: a new mount namespace (and with it the thread's own root and working directory) invalidates no descriptor and no memory.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::NEWNS) }.map_err(|e| Error::new("unshare", "mnt", e))?;
+    let flags = rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", flags).map_err(|e| Error::new("mount", "/", e))
+}
+
 mod place;
 pub use place::{Wanted, place_in_root};
 

@@ -34,7 +34,8 @@ pub struct Entry {
     pub super_options: String,
 }
 
-const TABLE: &str = "/proc/self/mountinfo";
+/// Of the thread, which may be in another mount namespace than the process's first one.
+const TABLE: &str = "/proc/thread-self/mountinfo";
 
 /// Reads the table.
 ///

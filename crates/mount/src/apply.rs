@@ -1,0 +1,201 @@
+//! The one place where a [`Mount`] meets the kernel, in two halves.
+//!
+//! [`prepare`] runs in the host's mount namespace: it resolves the source once, holds it by descriptor and clones it into a
+//! detached mount that nobody can see. [`attach`] runs in the container's: it finds or makes the target inside the root file system
+//! and moves the detached mount there. Attributes are set before the mount can be seen; no path is looked up twice.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use stead_base::Kind;
+use stead_sys::mount as kernel;
+use stead_sys::mount::{Depth, Flags};
+
+use crate::guard::Forbidden;
+use crate::point::Propagation;
+use crate::value::{Atime, Attr, Mount, Ro};
+
+mod attach;
+mod overlay;
+mod prepare;
+
+pub use attach::{attach, attach_own};
+pub use prepare::prepare;
+
+/// A mount that could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ApplyError {
+    /// A bind source that is not there.
+    #[error("invalid mount config for type \"bind\": bind source path does not exist: {0}")]
+    NoSource(String),
+    /// A shared bind of something that is not shared on the host.
+    #[error("path {path} is mounted on {mount_point} but it is not a shared mount")]
+    NotShared {
+        /// The source.
+        path: String,
+        /// The host's mount it is on.
+        mount_point: String,
+    },
+    /// A slave bind of something that is neither shared nor slave on the host.
+    #[error("path {path} is mounted on {mount_point} but it is not a shared or slave mount")]
+    NotSharedOrSlave {
+        /// The source.
+        path: String,
+        /// The host's mount it is on.
+        mount_point: String,
+    },
+    /// A subpath that leaves the volume or image through a symlink.
+    #[error("path concatenation escapes the base directory, base: {base}, subpath: {subpath}")]
+    SubpathEscapes {
+        /// The directory.
+        base: String,
+        /// The path beneath it.
+        subpath: String,
+    },
+    /// A subpath that is not there.
+    #[error("cannot access path {path}: {reason}")]
+    NoSubpath {
+        /// Directory and path beneath it.
+        path: String,
+        /// The kernel's words.
+        reason: String,
+    },
+    /// `bind-recursive=readonly` on a kernel that cannot do it.
+    #[error("rro is not supported: failed to call mount_setattr: {0} (kernel is older than 5.12?)")]
+    NoRecursiveReadOnly(#[source] stead_sys::Error),
+    /// `tmpfs-noswap` on a kernel that cannot do it.
+    #[error("tmpfs-noswap needs Linux 6.4 or newer: {0}")]
+    NoNoswap(#[source] stead_sys::Error),
+    /// A target over one of the kernel's file systems.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// A file onto a directory or the other way round.
+    #[error(
+        "error mounting \"{source_path}\" to rootfs at \"{target}\": not a directory: Are you trying to mount a directory onto a file (or vice-versa)? Check if the specified host path exists and is the expected type"
+    )]
+    Shape {
+        /// What was to be mounted.
+        source_path: String,
+        /// Where.
+        target: String,
+    },
+    /// Somebody replaced the target while it was mounted over.
+    #[error("mount point {0} was replaced while it was being mounted")]
+    Replaced(String),
+    /// An overlay without layers.
+    #[error("an image mount needs at least one layer")]
+    NoLayers,
+    /// A system call failed.
+    #[error("mount {target}: {source}")]
+    Sys {
+        /// The mount's target.
+        target: String,
+        /// What failed.
+        source: stead_sys::Error,
+    },
+}
+
+impl ApplyError {
+    /// The broad kind of the failure.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::NoSource(_)
+            | Self::NotShared { .. }
+            | Self::NotSharedOrSlave { .. }
+            | Self::SubpathEscapes { .. }
+            | Self::Forbidden(_)
+            | Self::Shape { .. }
+            | Self::NoLayers => Kind::Invalid,
+            Self::NoSubpath { .. } => Kind::NotFound,
+            Self::NoRecursiveReadOnly(_) | Self::NoNoswap(_) => Kind::Unsupported,
+            Self::Replaced(_) => Kind::Conflict,
+            Self::Sys { source, .. } if source.io_kind() == std::io::ErrorKind::StorageFull => Kind::NoSpace,
+            Self::Sys { .. } => Kind::Internal,
+        }
+    }
+}
+
+/// A mount that is ready but not yet anywhere. Dropping it undoes it.
+#[derive(Debug)]
+pub struct Prepared {
+    mount: Mount,
+    /// None for file systems that must be made in the container's own namespaces.
+    tree: Option<OwnedFd>,
+    is_dir: bool,
+    /// What remains to be cut out of the tree once it is attached, on kernels that cannot clone from a detached one.
+    late_subpath: Option<PathBuf>,
+}
+
+impl Prepared {
+    /// What was asked for.
+    pub fn mount(&self) -> &Mount {
+        &self.mount
+    }
+
+    /// The detached mount, unless it is made only when it is attached.
+    pub fn tree(&self) -> Option<BorrowedFd<'_>> {
+        self.tree.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Takes the detached mount: the runtime attaches the root file system itself.
+    pub fn into_tree(self) -> Option<OwnedFd> {
+        self.tree
+    }
+}
+
+/// Names the target in a failed system call.
+fn at(target: &Path) -> impl FnOnce(stead_sys::Error) -> ApplyError {
+    let target = target.display().to_string();
+    move |source| ApplyError::Sys { target, source }
+}
+
+/// Sets propagation and attributes of a detached tree.
+fn finish(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), ApplyError> {
+    let target = &mount.target;
+    let set = |depth, peers| {
+        let change = kernel::Change { peers: Some(peers), ..kernel::Change::default() };
+        kernel::set_attr(tree, depth, change, target).map_err(at(target))
+    };
+    // The clone is still a peer of the host's mounts: what is not asked to stay so is cut off, all the way down.
+    match mount.propagation {
+        Propagation::Unset | Propagation::RPrivate => set(Depth::Tree, kernel::Peers::Private)?,
+        Propagation::Private => {
+            set(Depth::Tree, kernel::Peers::Slave)?;
+            set(Depth::Top, kernel::Peers::Private)?;
+        }
+        Propagation::Slave | Propagation::RSlave => set(Depth::Tree, kernel::Peers::Slave)?,
+        Propagation::Shared => set(Depth::Top, kernel::Peers::Shared)?,
+        Propagation::RShared => set(Depth::Tree, kernel::Peers::Shared)?,
+    }
+    let change = kernel::Change { set: flags_of(mount.attr), ..kernel::Change::default() };
+    kernel::set_attr(tree, Depth::Top, change, target).map_err(at(target))?;
+    read_only(tree, mount)
+}
+
+fn flags_of(attr: Attr) -> Flags {
+    let mut flags = Flags::empty();
+    flags.set(Flags::MOUNT_ATTR_NOSUID, attr.nosuid);
+    flags.set(Flags::MOUNT_ATTR_NODEV, attr.nodev);
+    flags.set(Flags::MOUNT_ATTR_NOEXEC, attr.noexec);
+    flags.set(Flags::MOUNT_ATTR_NODIRATIME, attr.nodiratime);
+    flags.set(Flags::MOUNT_ATTR_NOATIME, attr.atime == Atime::Noatime);
+    flags.set(Flags::MOUNT_ATTR_STRICTATIME, attr.atime == Atime::Strictatime);
+    flags
+}
+
+fn read_only(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), ApplyError> {
+    let change = kernel::Change { set: Flags::MOUNT_ATTR_RDONLY, ..kernel::Change::default() };
+    let set = |depth| kernel::set_attr(tree, depth, change, &mount.target);
+    match mount.attr.ro {
+        Ro::No => Ok(()),
+        Ro::Shallow => set(Depth::Top).map_err(at(&mount.target)),
+        Ro::ForceRecursive => set(Depth::Tree).map_err(ApplyError::NoRecursiveReadOnly),
+        Ro::Recursive => match set(Depth::Tree) {
+            Ok(()) => Ok(()),
+            Err(_) => set(Depth::Top).map_err(at(&mount.target)),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,193 @@
+//! The half that runs on the host: a source becomes a detached mount.
+
+use std::io::ErrorKind;
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use stead_sys::mount::{self as kernel, Depth, Param};
+use stead_sys::{durable, mountinfo};
+
+use super::{ApplyError, Prepared, at, finish, overlay};
+use crate::point::Propagation;
+use crate::value::{FilesystemSpec, Mount, Source, TmpfsSpec};
+
+/// Resolves the source of a mount and makes a detached mount of it, with all its attributes.
+/// File systems that belong to a namespace (`proc`, ...) are made by [`super::attach`] instead.
+///
+/// # Errors
+/// See [`ApplyError`]; on failure nothing is left mounted, but a missing bind source may have been created.
+pub fn prepare(mount: &Mount) -> Result<Prepared, ApplyError> {
+    let target = &mount.target;
+    let mut prepared = Prepared { mount: mount.clone(), tree: None, is_dir: true, late_subpath: None };
+    let tree = match &mount.source {
+        Source::Path(path) => {
+            let handle = host_path(path, mount)?;
+            check_propagation(&handle, path, mount)?;
+            prepared.is_dir = kernel::shape(&handle, path).map_err(at(target))?.is_dir;
+            clone(&handle, path, mount)?
+        }
+        Source::Dir { path, subpath } => {
+            let mut handle = kernel::dir_handle(path).map_err(at(target))?;
+            if let Some(subpath) = subpath {
+                handle = beneath(&handle, path, subpath)?;
+                prepared.is_dir = kernel::shape(&handle, subpath).map_err(at(target))?.is_dir;
+            }
+            clone(&handle, path, mount)?
+        }
+        Source::Image { lower, subpath } => image(lower, subpath.as_deref(), mount, &mut prepared)?,
+        Source::Overlay { lower, upper, work } => overlay::mount(lower, upper.as_deref().zip(work.as_deref()), target)?,
+        // Its rights may depend on the directory it covers, so its attributes are set when it is attached.
+        Source::Tmpfs(spec) => {
+            prepared.tree = Some(tmpfs(spec, target)?);
+            return Ok(prepared);
+        }
+        Source::Filesystem(spec) => filesystem(spec, target)?,
+        Source::Proc | Source::Sysfs | Source::Devpts | Source::Mqueue | Source::Cgroup => return Ok(prepared),
+    };
+    if prepared.late_subpath.is_none() {
+        finish(tree.as_fd(), mount)?;
+    }
+    prepared.tree = Some(tree);
+    Ok(prepared)
+}
+
+fn clone(handle: &OwnedFd, path: &Path, mount: &Mount) -> Result<OwnedFd, ApplyError> {
+    let depth = if mount.recursive { Depth::Tree } else { Depth::Top };
+    kernel::clone_tree(handle, depth, path).map_err(at(&mount.target))
+}
+
+/// Opens a bind source, after making it where `-v` or `bind-create-src` allows that.
+fn host_path(path: &Path, mount: &Mount) -> Result<OwnedFd, ApplyError> {
+    match kernel::handle(path) {
+        Err(e) if e.io_kind() == ErrorKind::NotFound && mount.create_source => {
+            durable::create_dir_all(path, 0o755).map_err(at(&mount.target))?;
+            kernel::handle(path).map_err(at(&mount.target))
+        }
+        Err(e) if e.io_kind() == ErrorKind::NotFound => Err(ApplyError::NoSource(path.display().to_string())),
+        opened => opened.map_err(at(&mount.target)),
+    }
+}
+
+/// Events can only be shared where the host's own mount shares them.
+fn check_propagation(handle: &OwnedFd, path: &Path, mount: &Mount) -> Result<(), ApplyError> {
+    let shared = matches!(mount.propagation, Propagation::Shared | Propagation::RShared);
+    let slave = matches!(mount.propagation, Propagation::Slave | Propagation::RSlave);
+    if !(shared || slave) || mount.propagation_fallback {
+        return Ok(());
+    }
+    let id = kernel::mount_id(handle, path).map_err(at(&mount.target))?;
+    let table = mountinfo::read().map_err(at(&mount.target))?;
+    let entry = table.iter().find(|entry| entry.id == id).or_else(|| mountinfo::containing(&table, path));
+    let path = path.display().to_string();
+    let mount_point = entry.map(|entry| entry.mount_point.display().to_string()).unwrap_or_default();
+    let is_shared = entry.is_some_and(|entry| entry.shared.is_some());
+    let is_slave = entry.is_some_and(|entry| entry.master.is_some());
+    if shared && !is_shared {
+        return Err(ApplyError::NotShared { path, mount_point });
+    }
+    if slave && !is_shared && !is_slave {
+        return Err(ApplyError::NotSharedOrSlave { path, mount_point });
+    }
+    Ok(())
+}
+
+/// Opens a part of a volume or image. One lookup by the kernel decides and gives the descriptor that is mounted: there is no
+/// moment between in which a container could swap a directory for a symlink.
+fn beneath(dir: impl AsFd, base: &Path, subpath: &Path) -> Result<OwnedFd, ApplyError> {
+    kernel::handle_beneath(dir, subpath).map_err(|e| {
+        if e.io_kind() == ErrorKind::CrossesDevices {
+            return ApplyError::SubpathEscapes { base: base.display().to_string(), subpath: subpath.display().to_string() };
+        }
+        ApplyError::NoSubpath { path: base.join(subpath).display().to_string(), reason: lowered(&e.source) }
+    })
+}
+
+/// The system's words as Docker shows them: lower case, without the number.
+fn lowered(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    let words = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = words.chars();
+    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+fn image(lower: &[PathBuf], subpath: Option<&Path>, mount: &Mount, prepared: &mut Prepared) -> Result<OwnedFd, ApplyError> {
+    let target = &mount.target;
+    // Overlayfs wants two layers at least; one alone is already what is to be seen.
+    let (handle, whole) = match lower {
+        [] => return Err(ApplyError::NoLayers),
+        [only] => {
+            let handle = kernel::dir_handle(only).map_err(at(target))?;
+            let whole = kernel::clone_tree(&handle, Depth::Top, only).map_err(at(target))?;
+            (Some(handle), whole)
+        }
+        _ => (None, overlay::mount(lower, None, target)?),
+    };
+    let Some(subpath) = subpath else { return Ok(whole) };
+    let base = lower.first().map(PathBuf::as_path).unwrap_or(target);
+    let from = handle.as_ref().unwrap_or(&whole);
+    let part = beneath(from, base, subpath)?;
+    prepared.is_dir = kernel::shape(&part, subpath).map_err(at(target))?.is_dir;
+    match kernel::clone_tree(&part, Depth::Top, subpath) {
+        Ok(tree) => Ok(tree),
+        // Before Linux 6.15 a detached mount cannot be cloned from; it is cut to size once it is attached.
+        Err(e) if e.io_kind() == ErrorKind::InvalidInput => {
+            prepared.late_subpath = Some(subpath.to_path_buf());
+            Ok(whole)
+        }
+        Err(e) => Err(at(target)(e)),
+    }
+}
+
+fn tmpfs(spec: &TmpfsSpec, target: &Path) -> Result<OwnedFd, ApplyError> {
+    let mode = spec.mode.map(|mode| format!("{mode:o}"));
+    let uid = spec.uid.map(|uid| uid.to_string());
+    let gid = spec.gid.map(|gid| gid.to_string());
+    let mut params = vec![Param::Text("source", "tmpfs")];
+    let values = [
+        ("size", &spec.size),
+        ("mode", &mode),
+        ("uid", &uid),
+        ("gid", &gid),
+        ("nr_inodes", &spec.nr_inodes),
+        ("nr_blocks", &spec.nr_blocks),
+        ("mpol", &spec.mpol),
+    ];
+    params.extend(values.into_iter().filter_map(|(key, value)| value.as_deref().map(|value| Param::Text(key, value))));
+    for (key, given) in [("sync", spec.sync), ("dirsync", spec.dirsync), ("noswap", spec.noswap)] {
+        if given {
+            params.push(Param::Flag(key));
+        }
+    }
+    kernel::new_filesystem("tmpfs", &params, kernel::Flags::empty())
+        .map_err(|e| if spec.noswap && e.path.to_string_lossy().contains("noswap") { ApplyError::NoNoswap(e) } else { at(target)(e) })
+}
+
+/// Options that are flags of the mount or of every file system, not of the file system's own grammar; they mean nothing here.
+const IGNORED: [&str; 8] = ["defaults", "rw", "auto", "noauto", "user", "nouser", "_netdev", "nofail"];
+
+fn filesystem(spec: &FilesystemSpec, target: &Path) -> Result<OwnedFd, ApplyError> {
+    let mut flags = kernel::Flags::empty();
+    let mut params = vec![Param::Text("source", &spec.device)];
+    for option in &spec.options {
+        match (flag_of(option), option.split_once('=')) {
+            (Some(flag), _) => flags |= flag,
+            (None, Some((key, value))) => params.push(Param::Text(key, value)),
+            (None, None) if IGNORED.contains(&option.as_str()) => {}
+            (None, None) => params.push(Param::Flag(option)),
+        }
+    }
+    kernel::new_filesystem(&spec.fstype, &params, flags).map_err(at(target))
+}
+
+fn flag_of(option: &str) -> Option<kernel::Flags> {
+    Some(match option {
+        "nosuid" => kernel::Flags::MOUNT_ATTR_NOSUID,
+        "nodev" => kernel::Flags::MOUNT_ATTR_NODEV,
+        "noexec" => kernel::Flags::MOUNT_ATTR_NOEXEC,
+        "noatime" => kernel::Flags::MOUNT_ATTR_NOATIME,
+        "nodiratime" => kernel::Flags::MOUNT_ATTR_NODIRATIME,
+        "strictatime" => kernel::Flags::MOUNT_ATTR_STRICTATIME,
+        "suid" | "dev" | "exec" | "relatime" | "atime" | "diratime" => kernel::Flags::empty(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,1 @@
+//! Tests of applying mounts, each in a mount namespace of its own.
