@@ -6,9 +6,11 @@
 //! Must not know: containers, volumes' records, images, the store, the terminal.
 //! If we crash here: the ledger names every mount made on the host before it is made, so the next command can undo it.
 
+pub mod activate;
 mod apply;
 mod gotext;
 mod guard;
+pub mod ledger;
 pub mod local;
 mod lower;
 pub mod names;

@@ -1,11 +1,13 @@
 //! Options of the `local` volume driver: `type`, `device`, `o`, `size`. Checked when a volume is created, used when it is first mounted.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use stead_base::{Kind, size};
 
 use crate::gotext::quote;
-use crate::value::FilesystemSpec;
+use crate::point::Propagation;
+use crate::value::{FilesystemSpec, Mount, Ro, Source};
 
 /// Options the `local` driver refuses.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -152,6 +154,70 @@ pub fn masked(options: &str) -> String {
         _ => word.to_owned(),
     };
     options.split(',').map(mask).collect::<Vec<_>>().join(",")
+}
+
+/// Words of `o=` that are flags of a mount, with the bits Docker shows in its errors.
+const FLAG_WORDS: [(&str, u64); 15] = [
+    ("ro", 0x1),
+    ("nosuid", 0x2),
+    ("nodev", 0x4),
+    ("noexec", 0x8),
+    ("sync", 0x10),
+    ("dirsync", 0x80),
+    ("noatime", 0x400),
+    ("nodiratime", 0x800),
+    ("bind", 0x1000),
+    ("rbind", 0x5000),
+    ("private", 0x4_0000),
+    ("slave", 0x8_0000),
+    ("shared", 0x10_0000),
+    ("relatime", 0x20_0000),
+    ("strictatime", 0x100_0000),
+];
+
+fn flag_bits(word: &str) -> Option<u64> {
+    FLAG_WORDS.iter().find(|(name, _)| *name == word).map(|(_, bits)| *bits)
+}
+
+/// The mount that a volume's file system stands for, on the volume's directory. `o=bind` makes it a bind of the device.
+pub fn mount_of(spec: &FilesystemSpec, on: &Path) -> Mount {
+    let has = |word: &str| spec.options.iter().any(|option| option == word);
+    if !has("bind") && !has("rbind") {
+        let mut mount = Mount::new(Source::Filesystem(spec.clone()), on);
+        mount.propagation = Propagation::RPrivate;
+        return mount;
+    }
+    let mut mount = Mount::bind(&spec.device, on);
+    mount.recursive = has("rbind");
+    mount.attr.ro = if has("ro") { Ro::Shallow } else { Ro::No };
+    mount.attr.nosuid = has("nosuid");
+    mount.attr.nodev = has("nodev");
+    mount.attr.noexec = has("noexec");
+    mount
+}
+
+/// `mount DEVICE:DIRECTORY, flags: 0x400, data: ...`, as Docker names a mount that failed; passwords are masked.
+pub(crate) fn describe(mount: &Mount, on: &Path) -> String {
+    let (device, flags, data) = match &mount.source {
+        Source::Filesystem(spec) => {
+            let flags = spec.options.iter().filter_map(|word| flag_bits(word)).fold(0, |all, bits| all | bits);
+            let data: Vec<&str> = spec.options.iter().filter(|word| flag_bits(word).is_none()).map(String::as_str).collect();
+            (spec.device.clone(), flags, masked(&data.join(",")))
+        }
+        Source::Path(path) => {
+            let flags = if mount.recursive { 0x5000 } else { 0x1000 };
+            (path.display().to_string(), flags | u64::from(mount.attr.ro != Ro::No), String::new())
+        }
+        _ => (String::new(), 0, String::new()),
+    };
+    let mut text = format!("mount {device}:{}", on.display());
+    if flags != 0 {
+        text.push_str(&format!(", flags: {flags:#x}"));
+    }
+    if !data.is_empty() {
+        text.push_str(&format!(", data: {data}"));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -1,0 +1,1 @@
+//! Tests of the ledger, each in a mount namespace of its own.
