@@ -1,7 +1,7 @@
 //! Mounting on the host what containers share: volumes of the `local` driver with a device of their own.
 //!
 //! The ledger is written first, the mount is made, the ledger learns its id. Whatever instruction a crash hits, the next call for
-//! the same key, or [`repair`], finds out which of the three happened.
+//! the same key, or [`recover`], finds out which of the three happened.
 
 use std::path::{Path, PathBuf};
 
@@ -57,14 +57,16 @@ impl ActivateError {
     }
 }
 
-/// What a look at the ledger found wrong, or what [`repair`] did about it.
+/// What a look at the ledger found wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Finding {
-    /// The record.
-    pub key: String,
-    /// The directory, where the record can be read.
-    pub on: Option<PathBuf>,
-    /// What is wrong.
+    /// The record's key.
+    pub subject: String,
+    /// What is wrong, in one clause.
+    pub problem: String,
+    /// Whether it was put right.
+    pub repaired: bool,
+    /// What is wrong, for programs.
     pub state: FindingState,
 }
 
@@ -85,16 +87,16 @@ pub enum FindingState {
     Unreadable(String),
 }
 
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let on = self.on.as_ref().map(|on| on.display().to_string()).unwrap_or_default();
-        match &self.state {
-            FindingState::NotMade => write!(f, "activation {}: {on} was about to be mounted and is not", self.key),
-            FindingState::NotRecorded => write!(f, "activation {}: {on} is mounted and the ledger does not know it", self.key),
-            FindingState::Vanished => write!(f, "activation {}: {on} is no longer mounted", self.key),
-            FindingState::Unused => write!(f, "activation {}: {on} is mounted and nobody uses it", self.key),
-            FindingState::Elsewhere => write!(f, "activation {}: {on} was mounted in another mount namespace", self.key),
-            FindingState::Unreadable(reason) => write!(f, "activation {}: {reason}", self.key),
+impl FindingState {
+    fn words(&self, on: &Path) -> String {
+        let on = on.display();
+        match self {
+            Self::NotMade => format!("{on} was about to be mounted and is not"),
+            Self::NotRecorded => format!("{on} is mounted and the ledger does not know it"),
+            Self::Vanished => format!("{on} is no longer mounted"),
+            Self::Unused => format!("{on} is mounted and nobody uses it"),
+            Self::Elsewhere => format!("{on} was mounted in another mount namespace"),
+            Self::Unreadable(reason) => format!("the record cannot be read: {reason}"),
         }
     }
 }
@@ -142,7 +144,7 @@ fn current(record: &Locked, here: &Here) -> Result<Option<Activation>, LedgerErr
     Ok(activation.filter(|activation| !activation.made.as_ref().is_some_and(|made| here.is_other_boot(made))))
 }
 
-/// Takes a holder back after a failed mount. If even that fails, [`repair`] will find a record without a mount.
+/// Takes a holder back after a failed mount. If even that fails, [`recover`] will find a record without a mount.
 fn forget(record: &Locked, activation: &mut Activation, holder: &str) {
     activation.holders.remove(holder);
     let done = if activation.holders.is_empty() { record.remove() } else { record.write(activation) };
@@ -198,7 +200,7 @@ fn is_of(entry: &Entry, mount: &Mount) -> bool {
 /// Takes `holder` off; with the last one the mount is undone and the record removed. An unknown key or holder is fine.
 ///
 /// # Errors
-/// [`ActivateError::Busy`] while the host uses it: the record stays, without holders, for [`repair`].
+/// [`ActivateError::Busy`] while the host uses it: the record stays, without holders, for [`recover`].
 pub fn release(run_root: &RunRoot, key: &str, holder: &str) -> Result<(), ActivateError> {
     let record = Ledger::new(run_root).lock(key)?;
     let Some(mut activation) = record.read()? else { return Ok(()) };
@@ -255,46 +257,13 @@ pub fn holders(run_root: &RunRoot, key: &str) -> Result<Vec<String>, ActivateErr
     Ok(record.read()?.map(|activation| activation.holders.into_iter().collect()).unwrap_or_default())
 }
 
-/// Compares the ledger with the mount table and tells the differences. Changes nothing.
+/// Compares the ledger with the mount table and tells the differences; with `repair` it puts them right too: holders that are gone
+/// are taken off, what nobody needs is undone, what a crash left half-done is finished or forgotten. Only mounts that the ledger names
+/// are touched. One bad record is one finding.
 ///
 /// # Errors
-/// Only if the ledger as a whole cannot be read; a bad record is a finding.
-pub fn recover(run_root: &RunRoot) -> Result<Vec<Finding>, ActivateError> {
-    each(run_root, &mut |_record, activation, entries, here| {
-        let state = judge(activation, entries, here);
-        let wanted = !activation.holders.is_empty() && state == FindingState::Unused;
-        Ok((!wanted).then_some(state))
-    })
-}
-
-/// Puts the ledger right: holders that are gone are taken off, what nobody needs is undone, what a crash left half-done is finished
-/// or forgotten. Only mounts that the ledger names are touched. Tells what it mended.
-///
-/// # Errors
-/// Only if the ledger as a whole cannot be read; what cannot be mended stays a finding for the next time.
-pub fn repair(run_root: &RunRoot, is_live: &dyn Fn(&str) -> bool) -> Result<Vec<Finding>, ActivateError> {
-    each(run_root, &mut |record, activation, entries, here| {
-        let state = judge(activation, entries, here);
-        let before = activation.holders.len();
-        activation.holders.retain(|holder| is_live(holder));
-        if activation.holders.is_empty() {
-            return undo(record, activation).map(Some).or_else(|failure| match failure {
-                ActivateError::Busy { .. } | ActivateError::Foreign { .. } => Ok(Some(state)),
-                other => Err(other),
-            });
-        }
-        let adopted = (state == FindingState::NotRecorded).then(|| top(entries, &activation.on)).flatten();
-        activation.made = adopted.map(|entry| here.made(entry.id)).or_else(|| activation.made.clone());
-        if adopted.is_some() || activation.holders.len() != before {
-            record.write(activation)?;
-        }
-        Ok((state != FindingState::Unused).then_some(state))
-    })
-}
-
-type Visit<'v> = dyn FnMut(&Locked, &mut Activation, &[Entry], &Here) -> Result<Option<FindingState>, ActivateError> + 'v;
-
-fn each(run_root: &RunRoot, visit: &mut Visit<'_>) -> Result<Vec<Finding>, ActivateError> {
+/// Only if the ledger as a whole cannot be read or written.
+pub fn recover(run_root: &RunRoot, repair: bool, is_live: &dyn Fn(&str) -> bool) -> Result<Vec<Finding>, ActivateError> {
     let ledger = Ledger::new(run_root);
     let here = Here::look()?;
     let mut findings = Vec::new();
@@ -304,16 +273,50 @@ fn each(run_root: &RunRoot, visit: &mut Visit<'_>) -> Result<Vec<Finding>, Activ
             Ok(Some(activation)) => activation,
             Ok(None) => continue,
             Err(LedgerError::Unreadable { reason, .. }) => {
-                findings.push(Finding { key, on: None, state: FindingState::Unreadable(reason) });
+                let state = FindingState::Unreadable(reason);
+                findings.push(Finding { subject: key, problem: state.words(Path::new("")), repaired: false, state });
                 continue;
             }
             Err(other) => return Err(other.into()),
         };
-        if let Some(state) = visit(&record, &mut activation, &table()?, &here)? {
-            findings.push(Finding { key, on: Some(activation.on), state });
+        let entries = table()?;
+        let state = judge(&activation, &entries, &here);
+        let before = activation.holders.len();
+        activation.holders.retain(|holder| is_live(holder));
+        let is_well = state == FindingState::Unused && !activation.holders.is_empty();
+        let repaired = repair && mend(&record, &mut activation, &state, &entries, &here, before)?;
+        if !is_well {
+            findings.push(Finding { subject: key, problem: state.words(&activation.on), repaired, state });
         }
     }
     Ok(findings)
+}
+
+/// Puts one record right; tells whether it is right now.
+fn mend(
+    record: &Locked,
+    activation: &mut Activation,
+    state: &FindingState,
+    entries: &[Entry],
+    here: &Here,
+    holders_before: usize,
+) -> Result<bool, ActivateError> {
+    if activation.holders.is_empty() {
+        return match undo(record, activation) {
+            Ok(FindingState::Elsewhere) | Err(ActivateError::Busy { .. } | ActivateError::Foreign { .. }) => Ok(false),
+            Ok(_) => Ok(true),
+            Err(other) => Err(other),
+        };
+    }
+    let adopted = if *state == FindingState::NotRecorded { top(entries, &activation.on) } else { None };
+    if let Some(entry) = adopted {
+        activation.made = Some(here.made(entry.id));
+    }
+    if adopted.is_some() || activation.holders.len() != holders_before {
+        record.write(activation)?;
+    }
+    // What vanished under a live container is mounted again by its next activation, not by guessing here.
+    Ok(adopted.is_some())
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ mod request;
 mod spec;
 mod validate;
 mod value;
-mod view;
+pub mod view;
 
 pub use apply::{ApplyError, Prepared, attach, attach_own, prepare};
 pub use guard::Forbidden;
@@ -31,4 +31,3 @@ pub use request::{BindOptions, ClusterOptions, DriverConfig, ImageOptions, Mount
 pub use spec::{ConfigError, Fault, SpecError};
 pub use validate::{Found, Probe, validate};
 pub use value::{Atime, Attr, FilesystemSpec, Mount, Ro, Source, TmpfsSpec, depth};
-pub use view::{MountView, mount_view, tmpfs_view, windows_view};

@@ -35,7 +35,7 @@ pub struct MountView {
 }
 
 /// How a Linux container's mount point is shown.
-pub fn mount_view(point: &MountPoint) -> MountView {
+pub fn linux(point: &MountPoint) -> MountView {
     MountView {
         kind: point.kind.clone(),
         name: point.name.clone(),
@@ -48,14 +48,20 @@ pub fn mount_view(point: &MountPoint) -> MountView {
     }
 }
 
+/// One entry of inspect's `.Mounts`, as JSON.
+pub fn inspect(point: &MountPoint) -> serde_json::Value {
+    // A struct of strings and bools always has a JSON form.
+    serde_json::to_value(linux(point)).unwrap_or_default()
+}
+
 /// How a Windows container's mount point is shown: modes and propagation do not exist there.
-pub fn windows_view(point: &MountPoint) -> MountView {
-    MountView { mode: String::new(), propagation: Propagation::Unset, ..mount_view(point) }
+pub fn windows(point: &MountPoint) -> MountView {
+    MountView { mode: String::new(), propagation: Propagation::Unset, ..linux(point) }
 }
 
 /// The `Tmpfs` of a container as the command line shows it: both ways of asking for one, `{"/app": ""}`.
 /// The record keeps what was asked; posting this view back would ask twice.
-pub fn tmpfs_view(tmpfs: &BTreeMap<String, String>, mounts: &[MountRequest]) -> BTreeMap<String, String> {
+pub fn tmpfs(tmpfs: &BTreeMap<String, String>, mounts: &[MountRequest]) -> BTreeMap<String, String> {
     let mut shown = tmpfs.clone();
     for request in mounts.iter().filter(|request| request.kind == MountType::Tmpfs) {
         let options = request_options(request.tmpfs_options.as_ref(), request.read_only).unwrap_or_default();
