@@ -198,4 +198,4 @@ fn read_only(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), ApplyError> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -18,7 +18,7 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.dir.join(name)
     }
 
@@ -44,14 +44,14 @@ impl Stage {
         mountinfo::read().unwrap().iter().filter(|entry| entry.mount_point.starts_with(self.path("rootfs"))).count()
     }
 
-    fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         let mut file = fs::File::create(path).unwrap();
         std::io::Write::write_all(&mut file, text.as_bytes()).unwrap();
     }
 
-    fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         fs::read_to_string(self.path(name)).unwrap()
     }
 }

@@ -39,10 +39,7 @@ fn check_target(request: &MountRequest) -> Result<(), Fault> {
 fn is_destination(text: &str) -> bool {
     let Some(path) = text.strip_prefix('/') else { return false };
     let inner = path.strip_suffix('/').unwrap_or(path);
-    path.is_empty()
-        || inner
-            .split('/')
-            .all(|part| !part.is_empty() && !part.contains(|c| matches!(c, '\\' | ':' | '*' | '?' | '"' | '<' | '>' | '\r' | '\n')))
+    path.is_empty() || inner.split('/').all(|part| !part.is_empty() && !part.contains(['\\', ':', '*', '?', '"', '<', '>', '\r', '\n']))
 }
 
 #[cfg(test)]

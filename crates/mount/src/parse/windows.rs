@@ -312,7 +312,7 @@ fn is_pipe(text: &str) -> bool {
     let mut chars = text.chars();
     let mut take = |wanted: fn(char) -> bool| chars.next().is_some_and(wanted);
     // Docker's pattern has an unescaped dot there: any character.
-    if !(take(is_separator) && take(is_separator) && take(|c| c != '\n')) || !take(is_separator) {
+    if !(take(is_separator) && take(is_separator) && take(|c| c != '\n') && take(is_separator)) {
         return false;
     }
     let Some(name) = chars.as_str().strip_prefix("pipe").and_then(|rest| rest.strip_prefix(is_separator)) else { return false };
