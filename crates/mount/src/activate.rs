@@ -10,7 +10,7 @@ use stead_base::layout::RunRoot;
 use stead_sys::mount as kernel;
 use stead_sys::mountinfo::Entry;
 
-use crate::apply::{ApplyError, prepare};
+use crate::apply::{ApplyError, prepare, system_words};
 use crate::ledger::{Activation, Here, Ledger, LedgerError, Locked, table};
 use crate::local::describe;
 use crate::value::{Mount, Source};
@@ -174,8 +174,7 @@ fn reason(error: &ApplyError) -> String {
 
 /// The system's words, lower-cased as Go shows them, with the kernel's explanation where it gave one.
 fn plain(error: &stead_sys::Error) -> String {
-    let text = error.source.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default().to_lowercase();
+    let words = system_words(&error.source);
     match error.path.to_string_lossy().split_once(" (") {
         Some((_, explanation)) if error.op == "fsconfig" => format!("{words} ({explanation}"),
         _ => words,

@@ -143,6 +143,11 @@ impl Prepared {
     }
 }
 
+/// The system's words as Docker shows them: lower case, without the number.
+pub(crate) fn system_words(error: &std::io::Error) -> String {
+    error.to_string().split(" (os error").next().unwrap_or_default().to_lowercase()
+}
+
 /// Names the target in a failed system call.
 fn at(target: &Path) -> impl FnOnce(stead_sys::Error) -> ApplyError {
     let target = target.display().to_string();

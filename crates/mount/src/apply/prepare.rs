@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use stead_sys::mount::{self as kernel, Depth, Param};
 use stead_sys::{durable, mountinfo};
 
-use super::{ApplyError, Prepared, at, finish, overlay};
+use super::{ApplyError, Prepared, at, finish, overlay, system_words};
 use crate::point::Propagation;
 use crate::value::{FilesystemSpec, Mount, Source, TmpfsSpec};
 
@@ -98,16 +98,8 @@ fn beneath(dir: impl AsFd, base: &Path, subpath: &Path) -> Result<OwnedFd, Apply
         if e.io_kind() == ErrorKind::CrossesDevices {
             return ApplyError::SubpathEscapes { base: base.display().to_string(), subpath: subpath.display().to_string() };
         }
-        ApplyError::NoSubpath { path: base.join(subpath).display().to_string(), reason: lowered(&e.source) }
+        ApplyError::NoSubpath { path: base.join(subpath).display().to_string(), reason: system_words(&e.source) }
     })
-}
-
-/// The system's words as Docker shows them: lower case, without the number.
-fn lowered(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    let words = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = words.chars();
-    chars.next().map(|first| first.to_lowercase().chain(chars).collect()).unwrap_or_default()
 }
 
 fn image(lower: &[PathBuf], subpath: Option<&Path>, mount: &Mount, prepared: &mut Prepared) -> Result<OwnedFd, ApplyError> {
