@@ -15,6 +15,8 @@ use crate::ledger::{Activation, Here, Ledger, LedgerError, Locked, table};
 use crate::local::describe;
 use crate::value::{Mount, Source};
 
+mod address;
+
 /// An activation that failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ActivateError {
@@ -154,7 +156,8 @@ fn forget(record: &Locked, activation: &mut Activation, holder: &str) {
 fn make(activation: &Activation) -> Result<u64, ActivateError> {
     let on = &activation.on;
     let failed = |reason: String| ActivateError::Mount { on: on.clone(), what: describe(&activation.mount, on), reason };
-    let prepared = prepare(&activation.mount).map_err(|e| failed(reason(&e)))?;
+    let mount = address::resolved(&activation.mount).map_err(failed)?;
+    let prepared = prepare(&mount).map_err(|e| failed(reason(&e)))?;
     let words = |e: stead_sys::Error| failed(plain(&e));
     let place = kernel::dir_handle(on).map_err(words)?;
     let Some(tree) = prepared.into_tree() else {
