@@ -12,5 +12,6 @@ pub mod windows;
 pub use csv::CsvError;
 pub use long::{LongError, long, long_warning};
 pub use mode::Mode;
+pub use short::{Short, ShortError, client};
 pub use tmpfs::tmpfs;
 pub use volumes_from::{VolumesFrom, volumes_from};
