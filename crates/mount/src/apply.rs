@@ -174,7 +174,24 @@ fn finish(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), ApplyError> {
     }
     let change = kernel::Change { set: flags_of(mount.attr), ..kernel::Change::default() };
     kernel::set_attr(tree, Depth::Top, change, target).map_err(at(target))?;
-    read_only(tree, mount)
+    if is_rootfs(mount) { Ok(()) } else { read_only(tree, mount) }
+}
+
+fn is_rootfs(mount: &Mount) -> bool {
+    mount.target == Path::new("/")
+}
+
+/// Makes a root file system read-only, if its mount asks for that. Until this is called it stays writable, whatever it asks for:
+/// the places of the mounts on top of it may have to be made first.
+///
+/// # Errors
+/// As `mount_setattr`.
+pub fn seal_rootfs(rootfs: BorrowedFd<'_>, mount: &Mount) -> Result<(), ApplyError> {
+    // What is attached on top keeps its own rights: only the root file system itself is meant.
+    match mount.attr.ro {
+        Ro::No => Ok(()),
+        _ => read_only(rootfs, &Mount { attr: Attr { ro: Ro::Shallow, ..mount.attr }, ..mount.clone() }),
+    }
 }
 
 fn flags_of(attr: Attr) -> Flags {

@@ -24,7 +24,7 @@ mod validate;
 mod value;
 pub mod view;
 
-pub use apply::{ApplyError, Prepared, attach, attach_own, prepare};
+pub use apply::{ApplyError, Prepared, attach, attach_own, prepare, seal_rootfs};
 pub use guard::Forbidden;
 pub use lower::{LowerError, lower, lower_all, lower_tmpfs};
 pub use point::{DEFAULT_VOLUME_DRIVER, MountPoint, Origin, Propagation};

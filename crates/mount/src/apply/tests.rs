@@ -428,6 +428,24 @@ fn layers_become_one_tree_by_descriptor_and_by_name() {
 }
 
 #[test]
+fn a_read_only_root_is_sealed_after_its_mount_points_were_made() {
+    on_stage(|stage| {
+        for dir in ["l1", "upper", "work", "root"] {
+            fs::create_dir(stage.path(dir)).unwrap();
+        }
+        stage.write("source/file", "hello");
+        let rootfs = Mount::rootfs(vec![stage.path("l1")], Some(stage.path("upper")), Some(stage.path("work"))).read_only(Ro::Shallow);
+        let tree = prepare(&rootfs).unwrap().into_tree().unwrap();
+        kernel::attach(&tree, kernel::dir_handle(&stage.path("root")).unwrap(), Path::new("/")).unwrap();
+        attach(tree.as_fd(), prepare(&bind(stage, "source", "/new/place")).unwrap()).unwrap();
+        seal_rootfs(tree.as_fd(), &rootfs).unwrap();
+        assert!(fs::File::create(stage.path("root/x")).is_err());
+        assert!(fs::File::create(stage.path("root/new/place/x")).is_ok(), "a volume stays writable");
+        assert_eq!(stage.read("root/new/place/file"), "hello");
+    });
+}
+
+#[test]
 fn images_are_mounted_whole_or_in_part() {
     on_stage(|stage| {
         stage.write("l1/usr/share/a", "1");
