@@ -1,0 +1,191 @@
+//! A tar stream below a root: every member is looked up anew, nothing outside the root is touched, and when this returns it is on the disk.
+
+mod member;
+mod place;
+
+use std::ffi::OsString;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::OFlags;
+use rustix::io::Errno;
+
+use crate::copy::paths;
+use crate::decode::Decoder;
+use crate::encode::Member;
+use crate::settle::Settle;
+use crate::{Error, Result, codec, scope, stat};
+
+/// Most bytes read after the archive's end, so that a `tar` at the other end of a pipe is not cut off.
+const TAIL_MAX: u64 = 64 << 20;
+
+/// Most names of skipped members that are kept.
+const SKIPPED_MAX: usize = 100;
+
+/// What a symlink on the way to a member means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Follow {
+    /// The root is `/`: symlinks are followed, and cannot leave it. A container's file system.
+    #[default]
+    InRoot,
+    /// Symlinks are refused. A directory of this machine that a container's archive is unpacked into.
+    Never,
+}
+
+/// Whose the files become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Owner {
+    /// As the archive says.
+    #[default]
+    Archive,
+    /// This user and group, whatever the archive says.
+    Fixed(u32, u32),
+    /// Whoever runs this.
+    Caller,
+}
+
+impl Owner {
+    pub(crate) fn of(self, member: &Member) -> Option<(u32, u32)> {
+        match self {
+            Self::Archive => Some((member.uid, member.gid)),
+            Self::Fixed(uid, gid) => Some((uid, gid)),
+            Self::Caller => None,
+        }
+    }
+}
+
+/// What becomes of device files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Devices {
+    /// They are made.
+    #[default]
+    Create,
+    /// They are left out: a container may make a node of a disk of this machine, and its copy would work here.
+    Skip,
+}
+
+/// A new name for the archive's top.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebase {
+    /// The first component in the archive (`.` for "the content of").
+    pub old: String,
+    /// What it becomes.
+    pub new: String,
+}
+
+/// How an archive is unpacked.
+#[derive(Debug, Clone, Default)]
+pub struct WriteOptions {
+    /// Refuse to put a file where a directory is and the other way round; without it the archive wins.
+    pub no_overwrite_dir_non_dir: bool,
+    /// Symlinks.
+    pub follow: Follow,
+    /// Owners.
+    pub owner: Owner,
+    /// Devices.
+    pub devices: Devices,
+    /// Renames the top.
+    pub rebase: Option<Rebase>,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Members unpacked.
+    pub members: u64,
+    /// Bytes of content.
+    pub bytes: u64,
+    /// Devices left out, by name; at most a hundred.
+    pub skipped: Vec<String>,
+}
+
+/// Unpacks a tar (plain, gzip or zstd) into the directory `path` below `root`. After success everything is durable.
+///
+/// # Errors
+/// [`Error::NotFound`], [`Error::NotADirectory`], the two read-only texts, the two "cannot overwrite" texts, and everything an archive can do
+/// wrong. What was unpacked before an error stays, as with Docker.
+pub fn write(root: BorrowedFd<'_>, path: &Path, stream: &mut dyn Read, options: &WriteOptions) -> Result<Written> {
+    let text = path.to_string_lossy();
+    let inside = match options.follow {
+        Follow::InRoot => paths::clean(&format!("/{text}")),
+        Follow::Never => paths::clean(&text),
+    };
+    let dest = scope::open(root, Path::new(&inside), OFlags::PATH | OFlags::DIRECTORY, options.follow).map_err(|error| {
+        if error.io_kind() == std::io::ErrorKind::NotADirectory { Error::NotADirectory } else { stat::missing(error, path) }
+    })?;
+    let at = |errno: Errno| Error::Sys(stead_sys::Error::new("open", path, errno));
+    if scope::is_kernel_fs(&dest).map_err(at)? {
+        return Err(Error::KernelFileSystem { path: text.into_owned() });
+    }
+    let root_mount = scope::mount_id(root).map_err(at)?;
+    if scope::is_read_only(dest.as_fd()).map_err(at)? {
+        return Err(read_only(scope::mount_id(dest.as_fd()).map_err(at)? == root_mount));
+    }
+    let mut decoder = Decoder::new(codec::plain(stream)?);
+    let mut unpacker = Unpacker {
+        root,
+        dest: PathBuf::from(inside),
+        root_mount,
+        options,
+        parent: None,
+        dirs: Vec::new(),
+        settle: Settle::default(),
+        written: Written::default(),
+    };
+    // What was unpacked stays, so it is made durable after an error too; the error is what is told.
+    let outcome = unpacker.run(&mut decoder);
+    let settled = unpacker.settle.finish(path);
+    outcome?;
+    settled?;
+    codec::drain(&mut *decoder.into_stream(), TAIL_MAX);
+    Ok(unpacker.written)
+}
+
+/// Docker's words for a place that may not be written.
+fn read_only(is_root: bool) -> Error {
+    if is_root { Error::RootReadOnly } else { Error::VolumeReadOnly }
+}
+
+struct Unpacker<'a> {
+    root: BorrowedFd<'a>,
+    /// The extraction point, as a path from the root.
+    dest: PathBuf,
+    root_mount: u64,
+    options: &'a WriteOptions,
+    /// The directory of the member before: archives come in directory order, so most lookups end here.
+    parent: Option<(PathBuf, OwnedFd)>,
+    /// Directories whose times are set at the end, since every entry made in them changes those.
+    dirs: Vec<Later>,
+    settle: Settle,
+    written: Written,
+}
+
+/// A directory's time, to be set at the end.
+struct Later {
+    parent: PathBuf,
+    name: OsString,
+    mtime: (i64, u32),
+}
+
+impl Unpacker<'_> {
+    fn run(&mut self, decoder: &mut Decoder<'_>) -> Result<()> {
+        while let Some(mut item) = decoder.next()? {
+            if let Some(rebase) = &self.options.rebase {
+                item.member.name = place::renamed(item.member.name, rebase);
+                if item.member.kind == crate::encode::Kind::HardLink {
+                    item.member.link = place::renamed(item.member.link, rebase);
+                }
+            }
+            self.member(decoder, &item)?;
+            self.written.members += 1;
+        }
+        self.set_directory_times()
+    }
+
+    fn skipped(&mut self, name: &[u8]) {
+        if self.written.skipped.len() < SKIPPED_MAX {
+            self.written.skipped.push(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+}
