@@ -242,7 +242,7 @@ pub fn become_subreaper() -> Result<()> {
 /// Sets the short name of this process that ps shows (15 bytes are kept).
 pub fn set_name(name: &std::ffi::CStr) {
     // A name is decoration: failing to set it changes nothing.
-    drop(rustix::thread::set_name(name));
+    let _named: rustix::io::Result<()> = rustix::thread::set_name(name);
 }
 
 /// A read-only, detached copy of the mount this program's file is on: executing through it leaves the container no path to the

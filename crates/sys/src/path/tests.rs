@@ -31,7 +31,7 @@ impl Drop for Tree {
 fn in_root_keeps_absolute_and_parent_links_inside() {
     let tree = Tree::new("inroot");
     fs::create_dir(tree.root().join("etc")).unwrap();
-    fs::File::create(tree.root().join("etc/passwd")).unwrap();
+    File::create(tree.root().join("etc/passwd")).unwrap();
     symlink("/etc/passwd", tree.root().join("abs")).unwrap();
     symlink("../../../../etc/passwd", tree.root().join("up")).unwrap();
     let root = open_root(&tree.root()).unwrap();
@@ -70,7 +70,7 @@ fn mkdir_all_gives_up_on_link_loops_and_files() {
     let tree = Tree::new("loop");
     symlink("b", tree.root().join("a")).unwrap();
     symlink("a", tree.root().join("b")).unwrap();
-    fs::File::create(tree.root().join("file")).unwrap();
+    File::create(tree.root().join("file")).unwrap();
     let root = open_root(&tree.root()).unwrap();
     assert!(mkdir_all_in_root(root.as_fd(), Path::new("a/x"), Mode::from_raw_mode(0o755)).is_err());
     assert!(mkdir_all_in_root(root.as_fd(), Path::new("file/x"), Mode::from_raw_mode(0o755)).is_err());
