@@ -51,7 +51,9 @@ impl Failure {
             Misuse::Help | Misuse::Flag(_) => {
                 Self::plain(EXIT_ENGINE, format!("{misuse}\n\n{usage}\n\nRun '{path} --help' for more information"))
             }
-            Misuse::Arguments(text) => Self::plain(1, format!("stead: {text}\n\n{usage}\n\nSee '{path} --help' for more information")),
+            Misuse::Arguments(text, pointer) => {
+                Self::plain(1, format!("stead: {text}\n\n{usage}\n\n{pointer} '{path} --help' for more information"))
+            }
         }
     }
 

@@ -24,15 +24,15 @@ pub(crate) enum Misuse {
     Help,
     /// A flag that does not exist or has a wrong value.
     Flag(String),
-    /// The wrong number of arguments.
-    Arguments(String),
+    /// The wrong number of arguments, and the word Docker points to the manual with (`See` or `Run`).
+    Arguments(String, &'static str),
 }
 
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Help => f.write_str("help requested"),
-            Self::Flag(text) | Self::Arguments(text) => f.write_str(text),
+            Self::Flag(text) | Self::Arguments(text, _) => f.write_str(text),
         }
     }
 }
@@ -142,7 +142,8 @@ impl Matches {
             Arity::AtMost(want) => (n <= want, format!("requires at most {want} {}", plural(want))),
             Arity::Between(low, high) => ((low..=high).contains(&n), format!("requires at least {low} and at most {high} {}", plural(high))),
         };
-        if ok { Ok(()) } else { Err(Misuse::Arguments(format!("'{path}' {need}"))) }
+        let pointer = if matches!(arity, Arity::AtLeast(_)) { "See" } else { "Run" };
+        if ok { Ok(()) } else { Err(Misuse::Arguments(format!("'{path}' {need}"), pointer)) }
     }
 
     /// Whether the flag `name` was given, whatever its value.
