@@ -3,6 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
+use stead_engine::{Engine, Options};
+
 use crate::command::Matches;
 use crate::failure::Failure;
 
@@ -25,6 +27,19 @@ pub(crate) struct Context {
 }
 
 impl Context {
+    /// Opens the engine; makes its directories on first use.
+    ///
+    /// # Errors
+    /// The engine's.
+    pub(crate) fn engine(&self) -> Result<Engine, stead_engine::Failure> {
+        Engine::open(Options {
+            root: self.root.clone(),
+            run_root: self.run_root.clone(),
+            registries: self.registry_config.clone(),
+            docker_config: docker_config(),
+        })
+    }
+
     /// Reads the global options and, where they are not given, `STEAD_ROOT` and `STEAD_RUN_ROOT`.
     ///
     /// # Errors
@@ -49,6 +64,12 @@ impl Context {
 /// Where the working directory is gone.
 pub(crate) fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::path::absolute(path).map_err(|e| Failure::error(format_args!("{}: {e}", path.display())))
+}
+
+/// Where Docker keeps registry credentials: `$DOCKER_CONFIG/config.json`, or below the home directory.
+fn docker_config() -> Option<PathBuf> {
+    let dir = variable("DOCKER_CONFIG").map(PathBuf::from).or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".docker")))?;
+    Some(dir.join("config.json"))
 }
 
 /// A variable of the environment; empty and non-UTF-8 ones count as absent.

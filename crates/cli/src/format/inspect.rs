@@ -47,6 +47,8 @@ impl View {
                 out.push_str(&Value::Array(objects.to_vec()).to_string());
                 out.push('\n');
             }
+            // Docker writes an empty line where there is nothing to run the template on.
+            Self::Template(_) if objects.is_empty() => out.push('\n'),
             Self::Template(template) => {
                 for object in objects {
                     out.push_str(&template.run(object, RULES)?);
