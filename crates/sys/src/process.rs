@@ -248,7 +248,11 @@ pub fn set_name(name: &std::ffi::CStr) {
 /// A read-only, detached copy of the mount this program's file is on: executing through it leaves the container no path to the
 /// file that could be opened for writing (CVE-2019-5736). Execute `/proc/self/fd/N` of it with [`command`].
 pub fn self_exe_sealed() -> Result<OwnedFd> {
-    crate::mount::detached_read_only(std::path::Path::new("/proc/self/exe"))
+    use crate::mount::{Change, Depth, Flags, clone_tree, handle, set_attr};
+    let path = std::path::Path::new("/proc/self/exe");
+    let tree = clone_tree(handle(path)?, Depth::Top, path)?;
+    set_attr(&tree, Depth::Top, Change { set: Flags::MOUNT_ATTR_RDONLY, ..Change::default() }, path)?;
+    Ok(tree)
 }
 
 /// Starts a new session; the caller becomes its leader.
