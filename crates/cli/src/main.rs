@@ -6,10 +6,20 @@
 //! - Must not know: records, mounts, cgroups, registries; those are behind the engine.
 //! - If we crash here: nothing but this process ends. Containers have their monitors, state is on disk.
 
+#![expect(dead_code, unused_imports, reason = "the commands are wired to the engine's verbs one by one; see docs/compat.md")]
+
+use std::process::ExitCode;
+
 mod command;
 mod context;
 mod failure;
 mod format;
 mod output;
 
-fn main() {}
+/// Docker's exit status for a failure of the engine itself.
+const EXIT_ENGINE: u8 = 125;
+
+fn main() -> ExitCode {
+    output::warn("stead: this version does not run commands yet; docs/compat.md says what there is");
+    ExitCode::from(EXIT_ENGINE)
+}

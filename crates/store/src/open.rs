@@ -38,7 +38,9 @@ impl Store {
         }
         let connection = match store.connect() {
             // A full disk has no room for SQLite's shared index; that is what the reserve is for.
-            Err(Error::NoSpace { .. } | Error::Database { .. }) if reserve::tight(root.path()) && reserve::release(&store.reserve) => store.connect()?,
+            Err(Error::NoSpace { .. } | Error::Database { .. }) if reserve::tight(root.path()) && reserve::release(&store.reserve) => {
+                store.connect()?
+            }
             other => other?,
         };
         reserve::refill(&store.reserve);
@@ -91,7 +93,12 @@ impl Store {
         Ok(())
     }
 
-    fn run<T, E: From<Error>>(&self, act: &'static str, begin: &str, f: impl FnOnce(&Tx<'_>) -> Result<(T, &'static str), E>) -> Result<T, E> {
+    fn run<T, E: From<Error>>(
+        &self,
+        act: &'static str,
+        begin: &str,
+        f: impl FnOnce(&Tx<'_>) -> Result<(T, &'static str), E>,
+    ) -> Result<T, E> {
         let connection = self.take()?;
         let wrap = |e| database(act, &self.path, e);
         connection.execute_batch(begin).map_err(wrap)?;
@@ -173,7 +180,9 @@ fn create(root: &Root) -> Result<()> {
 
 fn fill(path: &Path) -> Result<()> {
     let wrap = |e: rusqlite::Error| match e.sqlite_error_code() {
-        Some(ErrorCode::SystemIoFailure) if path.parent().is_some_and(reserve::tight) => Error::NoSpace { act: "create", path: path.to_path_buf() },
+        Some(ErrorCode::SystemIoFailure) if path.parent().is_some_and(reserve::tight) => {
+            Error::NoSpace { act: "create", path: path.to_path_buf() }
+        }
         _ => database("create", path, e),
     };
     let connection = Connection::open_with_flags(path, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(wrap)?;

@@ -2,13 +2,13 @@
 
 use super::*;
 use serde::Deserialize;
-use stead_base::Kind;
-use stead_base::layout::Root;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
+use stead_base::Kind;
+use stead_base::layout::Root;
 
 #[derive(Debug, Serialize, Deserialize, PartialEq, Clone)]
 struct Thing {
@@ -181,7 +181,11 @@ fn a_later_format_is_left_alone() {
 fn a_damaged_file_is_refused_put_aside_and_never_deleted() {
     let sandbox = Sandbox::new();
     put(&sandbox.store(), &thing("a", None)).unwrap();
-    for garbage in [&b""[..], &[0u8; 8192][..], &b"not a database at all, just text that is long enough to fill a header of one hundred bytes............"[..]] {
+    for garbage in [
+        &b""[..],
+        &[0u8; 8192][..],
+        &b"not a database at all, just text that is long enough to fill a header of one hundred bytes............"[..],
+    ] {
         sandbox.store();
         overwrite(&sandbox.root().database(), garbage);
         let error = Store::open(&sandbox.root()).unwrap_err();
@@ -201,7 +205,8 @@ fn a_log_without_its_database_is_put_aside() {
     stead_sys::durable::remove_file(&sandbox.root().database()).unwrap();
     assert!(sandbox.store().read(|tx| tx.list::<Thing>()).unwrap().is_empty());
     sandbox.store().verify().unwrap();
-    let logs = std::fs::read_dir(&sandbox.0).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().contains(".damaged-")).count();
+    let logs =
+        std::fs::read_dir(&sandbox.0).unwrap().filter(|e| e.as_ref().unwrap().file_name().to_string_lossy().contains(".damaged-")).count();
     assert_eq!(logs, 1);
 }
 

@@ -100,7 +100,8 @@ impl<'c> Tx<'c> {
             Err(e) if e.sqlite_error_code() == Some(ErrorCode::ConstraintViolation) => return Err(self.name_taken(R::KIND, name, e)),
             other => other.map_err(|e| database("write", self.path, e))?,
         };
-        self.execute("DELETE FROM refs WHERE from_kind=?1 AND from_id=?2", params![R::KIND, id]).map_err(|e| database("write", self.path, e))?;
+        self.execute("DELETE FROM refs WHERE from_kind=?1 AND from_id=?2", params![R::KIND, id])
+            .map_err(|e| database("write", self.path, e))?;
         for to in record.refs() {
             let sql = "INSERT OR IGNORE INTO refs(from_kind,from_id,to_kind,to_id) VALUES(?1,?2,?3,?4)";
             self.execute(sql, params![R::KIND, id, to.kind, to.id]).map_err(|e| database("write", self.path, e))?;
@@ -187,7 +188,9 @@ fn checksum(kind: &str, id: &str, name: Option<&str>, version: u32, body: &str) 
 
 /// Turns a row into a record, or into the reason why not. Columns of a wrong type are one more reason, not a failure of the query.
 fn read_row<R: Record>(row: &Row<'_>) -> Result<R, BadRecord> {
-    let raw = (|| -> rusqlite::Result<Raw> { Ok(Raw { id: row.get(0)?, name: row.get(1)?, version: row.get(2)?, body: row.get(3)?, crc: row.get(4)? }) })();
+    let raw = (|| -> rusqlite::Result<Raw> {
+        Ok(Raw { id: row.get(0)?, name: row.get(1)?, version: row.get(2)?, body: row.get(3)?, crc: row.get(4)? })
+    })();
     let raw = raw.map_err(|e| BadRecord {
         kind: R::KIND.to_owned(),
         id: row.get(0).unwrap_or_default(),

@@ -180,7 +180,8 @@ pub fn remove(parent: BorrowedFd<'_>, path: &Path) -> Result<()> {
 
 /// Reads a value of a path outside any group, e.g. `/proc/self/cgroup`.
 pub fn read_path(path: &Path) -> Result<String> {
-    let fd = rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| Error::new("open", path, errno))?;
+    let fd =
+        rustix::fs::openat(CWD, path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).map_err(|errno| Error::new("open", path, errno))?;
     let mut text = String::new();
     std::io::Read::read_to_string(&mut std::fs::File::from(fd), &mut text).map_err(|error| Error::new("read", path, error))?;
     Ok(text)

@@ -278,8 +278,10 @@ mod tests {
     fn a_child_returns_its_code_and_its_signal() {
         let child = spawn(NamespaceFlags::empty(), None, || 7).unwrap();
         assert_eq!(wait(child.pidfd.as_fd()).unwrap(), Exit::Code(7));
-        let child = spawn(NamespaceFlags::empty(), None, || loop {
-            std::thread::park();
+        let child = spawn(NamespaceFlags::empty(), None, || {
+            loop {
+                std::thread::park();
+            }
         })
         .unwrap();
         assert_eq!(try_wait(child.pidfd.as_fd()).unwrap(), None);

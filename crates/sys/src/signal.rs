@@ -173,7 +173,9 @@ mod tests {
 
     #[test]
     fn words_of_every_form_are_understood() {
-        for (word, number) in [("SIGTERM", 15), ("term", 15), ("9", 9), ("sigwinch", 28), ("RTMIN", 34), ("SIGRTMIN+3", 37), ("RTMAX-1", 63)] {
+        for (word, number) in
+            [("SIGTERM", 15), ("term", 15), ("9", 9), ("sigwinch", 28), ("RTMIN", 34), ("SIGRTMIN+3", 37), ("RTMAX-1", 63)]
+        {
             assert_eq!(parse(word), Some(number), "{word}");
         }
         for word in ["", "0", "65", "-1", "SIGFOO", "RTMIN+31", "RTMAX+1", "RTMIN3"] {
@@ -188,8 +190,10 @@ mod tests {
             block(&[libc::SIGUSR2]);
             let fd = descriptor(&[libc::SIGUSR2]).unwrap();
             assert_eq!(read(fd.as_fd()).unwrap(), None);
+            // SAFETY: takes nothing and cannot fail.
+            let this = unsafe { libc::pthread_self() };
             // SAFETY: a signal to this very thread, which holds it back.
-            unsafe { libc::pthread_kill(libc::pthread_self(), libc::SIGUSR2) };
+            unsafe { libc::pthread_kill(this, libc::SIGUSR2) };
             assert_eq!(read(fd.as_fd()).unwrap(), Some(libc::SIGUSR2));
         })
         .join()

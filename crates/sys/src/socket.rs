@@ -2,7 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -101,7 +101,8 @@ pub fn receive(socket: BorrowedFd<'_>, buffer: &mut [u8]) -> Result<Message> {
 
 /// Who made the connection.
 pub fn peer(socket: BorrowedFd<'_>) -> Result<Peer> {
-    let credentials = rustix::net::sockopt::socket_peercred(socket).map_err(|errno| Error::new("getsockopt(SO_PEERCRED)", "socket", errno))?;
+    let credentials =
+        rustix::net::sockopt::socket_peercred(socket).map_err(|errno| Error::new("getsockopt(SO_PEERCRED)", "socket", errno))?;
     Ok(Peer { pid: credentials.pid.as_raw_nonzero().get(), uid: credentials.uid.as_raw(), gid: credentials.gid.as_raw() })
 }
 
@@ -114,6 +115,8 @@ pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsFd as _;
+
     use super::*;
     use std::io::{Read, Write};
 

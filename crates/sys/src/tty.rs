@@ -37,8 +37,7 @@ fn open_ptmx(dir: BorrowedFd<'_>, name: &Path) -> Result<Pty> {
     let master = rustix::fs::openat(dir, name, flags, Mode::empty()).map_err(|errno| Error::new("open", "ptmx", errno))?;
     rustix::pty::unlockpt(&master).map_err(|errno| Error::new("unlockpt", "ptmx", errno))?;
     let peer_flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
-    let peer =
-        rustix::pty::ioctl_tiocgptpeer(&master, peer_flags).map_err(|errno| Error::new("ioctl(TIOCGPTPEER)", "ptmx", errno))?;
+    let peer = rustix::pty::ioctl_tiocgptpeer(&master, peer_flags).map_err(|errno| Error::new("ioctl(TIOCGPTPEER)", "ptmx", errno))?;
     Ok(Pty { master, peer })
 }
 
