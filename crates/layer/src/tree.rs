@@ -48,7 +48,7 @@ pub(crate) struct Tree {
     base: PathBuf,
     shadow: PathBuf,
     handles: HashMap<Vec<u8>, Dir>,
-    times: HashMap<Vec<u8>, rustix::fs::Timestamps>,
+    times: HashMap<Vec<u8>, fs::Timestamps>,
     moved: Vec<Moved>,
 }
 
