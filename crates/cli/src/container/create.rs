@@ -1,0 +1,78 @@
+//! `stead create`, and what `run` does before the start.
+
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::Path;
+
+use stead_base::Kind;
+use stead_engine::Engine;
+use stead_engine::container::create::{CreateRequest, Created};
+
+use super::options::files::cause;
+use super::options::{self, Asked, Pull, table};
+use crate::command::{Act, Arity, Command, Completes, Matches, Outcome};
+use crate::context::Context;
+use crate::failure::{EXIT_ENGINE, Failure};
+use crate::{image, output};
+
+pub(crate) static CREATE: Command = Command {
+    name: "create",
+    usage: "[OPTIONS] IMAGE [COMMAND] [ARG...]",
+    about: "Create a new container",
+    long: "Prints the new container's id. Everything is as with `stead run`, except that nothing is started.",
+    also: &["stead container create", "stead create"],
+    flags: &[&table::STORAGE, &table::PROCESS, &table::RECORD, &table::RESOURCES, &table::NETWORK, &table::FOREIGN],
+    arity: Arity::AtLeast(1),
+    interspersed: false,
+    completes: Completes::Images,
+    examples: &[("Create now, start later", "stead create --name web -v site:/usr/share/nginx/html nginx\n  stead start web")],
+    act: Act::Run(run),
+    ..Command::NEW
+};
+
+fn run(context: &Context, matches: &Matches) -> Outcome {
+    let asked = options::resolve(matches)?;
+    let engine = context.engine().map_err(Failure::engine_run)?;
+    let created = create(&engine, asked)?;
+    output::line(&created.id)?;
+    Ok(0)
+}
+
+/// Creates a container, pulling its image first where it is wanted and not here.
+///
+/// # Errors
+/// Status 125, in the engine's words.
+pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> {
+    let Asked { name, platform, pull, quiet, cidfile, config, host } = asked;
+    let reference = config.image.clone();
+    let fetch = || image::pull::fetch(engine, &reference, platform.as_deref(), quiet).map_err(|e| e.with_code(EXIT_ENGINE));
+    if pull == Pull::Always {
+        fetch()?;
+    }
+    let request = CreateRequest { name, config, host, platform: platform.clone(), ..CreateRequest::default() };
+    let first = engine.container_create(request.clone());
+    let created = match first {
+        // The text is what tells a missing image from a missing volume or container; both are "not found".
+        Err(failure) if pull == Pull::Missing && failure.kind == Kind::NotFound && failure.message.starts_with("No such image") => {
+            output::warn(&format!("Unable to find image '{}' locally", image::tagged(&reference)));
+            fetch()?;
+            engine.container_create(request)
+        }
+        answer => answer,
+    }
+    .map_err(Failure::engine_run)?;
+    for warning in &created.warnings {
+        output::warn(&format!("WARNING: {warning}"));
+    }
+    if let Some(path) = cidfile {
+        write_id(&path, &created.id)?;
+    }
+    Ok(created)
+}
+
+/// The id without a line end, as Docker writes it. The file must be new: another container's id is never overwritten.
+fn write_id(path: &Path, id: &str) -> Result<(), Failure> {
+    let failed = |what: &str, e: std::io::Error| Failure::plain(EXIT_ENGINE, format!("stead: {what} {}: {}", path.display(), cause(&e)));
+    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| failed("failed to create the container ID file:", e))?;
+    file.write_all(id.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| failed("failed to write the container ID to the file", e))
+}

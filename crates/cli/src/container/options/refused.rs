@@ -1,0 +1,38 @@
+//! Options that Docker knows and Stead does not do: refused in one line that names the option, its value and why.
+
+use crate::command::Matches;
+
+/// The refusal of the first option that was given and cannot be honoured.
+pub(super) fn first(matches: &Matches) -> Option<String> {
+    matches.everything().find_map(|(name, value)| {
+        let why = reason(name, value)?;
+        let shown = if value == "true" { format!("--{name}") } else { format!("--{name} {value}") };
+        Some(format!("option \"{shown}\" is not supported: {why}"))
+    })
+}
+
+fn reason(name: &str, value: &str) -> Option<&'static str> {
+    const NETWORKS: &str = "this version has no bridge networks; use --network host to reach the network, or --network none";
+    const HEALTH: &str = "this version runs no health checks; --no-healthcheck is accepted";
+    match name {
+        "publish" => Some("ports are published through bridge networks, which this version does not have; use --network host"),
+        "publish-all" if value == "true" => Some("ports are published through bridge networks, which this version does not have; use --network host"),
+        "network" | "net" if !matches!(value, "host" | "none" | "default" | "") => Some(NETWORKS),
+        "network-alias" | "ip" | "ip6" | "link" | "link-local-ip" | "mac-address" => Some(NETWORKS),
+        "health-cmd" | "health-interval" | "health-retries" | "health-start-interval" | "health-start-period" | "health-timeout" => {
+            Some(HEALTH)
+        }
+        "gpus" => Some("devices are handed in with --device"),
+        "cpu-count" | "cpu-percent" | "io-maxbandwidth" | "io-maxiops" => Some("it is for Windows containers only"),
+        "isolation" if !matches!(value, "" | "default") => Some("it is for Windows containers only"),
+        "cpu-rt-period" | "cpu-rt-runtime" => Some("real-time scheduling needs a kernel option that distributions leave out; use --cpus"),
+        "device-read-bps" | "device-read-iops" | "device-write-bps" | "device-write-iops" | "blkio-weight-device" => {
+            Some("block I/O is weighed for the whole container only; use --blkio-weight")
+        }
+        "storage-opt" => Some("layers have no storage driver options; use a volume with a size"),
+        "kernel-memory" => Some("kernels no longer limit it apart; use --memory"),
+        "use-api-socket" if value == "true" => Some("there is no API socket to hand in"),
+        "disable-content-trust" if value == "false" => Some("images are verified by digest, not by signature"),
+        _ => None,
+    }
+}

@@ -1,0 +1,40 @@
+//! `stead rm`.
+
+use stead_engine::container::remove::RemoveOptions;
+
+use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch};
+use crate::context::Context;
+use crate::failure::{Failure, each};
+use crate::output;
+
+pub(crate) static RM: Command = Command {
+    name: "rm",
+    aliases: &["remove"],
+    usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+    about: "Remove one or more containers",
+    long: "A running container is refused unless --force kills it first. Volumes stay: --volumes removes those that have no name of\n\
+           their own and that no other container uses.",
+    also: &["stead container rm", "stead container remove", "stead rm"],
+    flags: &[&[
+        switch("force", Some('f'), "Force the removal of a running container (uses SIGKILL)"),
+        switch("link", Some('l'), "Remove the specified link").hidden(),
+        switch("volumes", Some('v'), "Remove anonymous volumes associated with the container"),
+    ]],
+    arity: Arity::AtLeast(1),
+    completes: Completes::Containers,
+    examples: &[("Remove a container with everything it alone used", "stead rm -f -v web")],
+    act: Act::Run(run),
+    ..Command::NEW
+};
+
+fn run(context: &Context, matches: &Matches) -> Outcome {
+    if matches.on("link") {
+        return Err(Failure::error("option \"--link\" is not supported: there are no links between containers"));
+    }
+    let options = RemoveOptions { force: matches.on("force"), volumes: matches.on("volumes") };
+    let engine = context.engine()?;
+    each(&matches.args, |name| {
+        engine.container_remove(name, options)?;
+        Ok(output::line(name)?)
+    })
+}

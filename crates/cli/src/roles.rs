@@ -1,0 +1,25 @@
+//! The other lives of this binary: words that people do not type and help does not show.
+//!
+//! `monitor` stays with a container, `reap` cleans up after one, `sweep` deletes what removals moved to the trash. They speak to
+//! nobody: what fails is left on disk for the next command and `system check`.
+
+use std::path::PathBuf;
+
+use crate::command::{Command, Matches, Outcome};
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// Runs a role, if `name` is one.
+pub(crate) fn play(name: &str, context: &Context, rest: &[String]) -> Option<Outcome> {
+    match name {
+        "reap" => Some(reap(context, rest)),
+        "sweep" => Some(context.engine().and_then(|e| e.sweep()).map(|()| 0).map_err(Failure::from)),
+        _ => None,
+    }
+}
+
+fn reap(context: &Context, rest: &[String]) -> Outcome {
+    let [id] = rest else { return Err(Failure::plain(2, "usage: stead reap ID")) };
+    context.engine()?.container_reap(id)?;
+    Ok(0)
+}

@@ -1,0 +1,22 @@
+//! `stead system` and the commands about the whole engine: one verb a file.
+
+mod check;
+mod df;
+mod info;
+pub(crate) mod inspect;
+mod prune;
+mod version;
+
+pub(crate) use info::INFO;
+pub(crate) use version::VERSION;
+
+use crate::command::{Act, Command};
+
+/// The group.
+pub(crate) static SYSTEM: Command = Command {
+    name: "system",
+    usage: "COMMAND",
+    about: "Manage the engine",
+    act: Act::Group(&[&check::CHECK, &df::DF, &info::INFO, &prune::PRUNE]),
+    ..Command::NEW
+};

@@ -1,0 +1,74 @@
+//! `stead volume create`.
+
+use std::collections::BTreeMap;
+
+use stead_engine::volume::CreateRequest;
+
+use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, any, text, value};
+use crate::container::options::values::check_label;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::output;
+
+pub(super) static CREATE: Command = Command {
+    name: "create",
+    usage: "[OPTIONS] [VOLUME]",
+    about: "Create a volume",
+    long: "Prints the name; without VOLUME a random one is made, and the volume is anonymous.\n\
+           A volume that exists is left as it is and its name is printed; where it differs from what is asked, a warning says how.\n\
+           The local driver takes the options type, o and device of mount(8); they are used when a container first mounts the volume.",
+    flags: &[&[
+        text("driver", Some('d'), "Specify volume driver name").or("\"local\"").offers(Completes::Words(&["local"])),
+        value("label", None, "list", check_label, "Set metadata for a volume"),
+        text("name", None, "Specify volume name").hidden(),
+        value("opt", Some('o'), "map", any, "Set driver specific options").or("map[]"),
+        text("availability", None, "Cluster Volume availability").hidden(),
+        text("group", None, "Cluster Volume group").hidden(),
+        text("limit-bytes", None, "Maximum size of the Cluster Volume").hidden(),
+        text("required-bytes", None, "Minimum size of the Cluster Volume").hidden(),
+        text("scope", None, "Cluster Volume access scope").hidden(),
+        text("secret", None, "Cluster Volume secrets").hidden(),
+        text("sharing", None, "Cluster Volume access sharing").hidden(),
+        text("topology-preferred", None, "Cluster Volume topology").hidden(),
+        text("topology-required", None, "Cluster Volume topology").hidden(),
+        text("type", None, "Cluster Volume access type").hidden(),
+    ]],
+    arity: Arity::AtMost(1),
+    examples: &[
+        ("A volume with a name and a label", "stead volume create --label tier=db data"),
+        ("A memory-backed volume of 64 MB", "stead volume create -o type=tmpfs -o device=tmpfs -o o=size=64m cache"),
+        ("A directory of the host under a name", "stead volume create -o type=none -o o=bind -o device=/srv/www www"),
+        ("An NFS export", "stead volume create -o type=nfs -o o=addr=10.0.0.5,rw -o device=:/export data"),
+    ],
+    act: Act::Run(run),
+    ..Command::NEW
+};
+
+/// Flags of cluster volumes, which need swarm.
+const CLUSTER: [&str; 10] = [
+    "availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "topology-preferred", "topology-required", "type",
+];
+
+fn run(context: &Context, matches: &Matches) -> Outcome {
+    if let Some((flag, value)) = matches.everything().find(|(flag, _)| CLUSTER.contains(flag)) {
+        return Err(Failure::error(format_args!("option \"--{flag} {value}\" is not supported: cluster volumes need swarm")));
+    }
+    let named = matches.filled("name");
+    if named.is_some() && !matches.args.is_empty() {
+        return Err(Failure::plain(1, "conflicting options: cannot specify a volume-name through both --name and as a positional arg"));
+    }
+    let map = |flag: &str| -> BTreeMap<String, String> { matches.list(flag).map(stead_base::label::split).collect() };
+    let request = CreateRequest {
+        name: named.map(str::to_owned).or_else(|| matches.args.first().cloned()).unwrap_or_default(),
+        driver: matches.text("driver").unwrap_or_default().to_owned(),
+        labels: map("label"),
+        options: map("opt"),
+        ..CreateRequest::default()
+    };
+    let (volume, warnings) = context.engine()?.volume_create(request)?;
+    for warning in warnings {
+        output::warn(&format!("WARNING: {warning}"));
+    }
+    output::line(&volume.name)?;
+    Ok(0)
+}

@@ -1,0 +1,30 @@
+//! `stead volume rm`.
+
+use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch};
+use crate::context::Context;
+use crate::failure::each;
+use crate::output;
+
+pub(super) static RM: Command = Command {
+    name: "rm",
+    aliases: &["remove"],
+    usage: "[OPTIONS] VOLUME [VOLUME...]",
+    about: "Remove one or more volumes. You cannot remove a volume that is in use by a container.",
+    long: "A volume is in use while any container refers to it, running or not, and --force does not change that: it only makes a\n\
+           volume that does not exist no error. The volume is gone when the command returns; its files are deleted in the background.",
+    also: &["stead volume rm", "stead volume remove"],
+    flags: &[&[switch("force", Some('f'), "Force the removal of one or more volumes")]],
+    arity: Arity::AtLeast(1),
+    completes: Completes::Volumes,
+    examples: &[("Remove two volumes", "stead volume rm data cache")],
+    act: Act::Run(run),
+    ..Command::NEW
+};
+
+fn run(context: &Context, matches: &Matches) -> Outcome {
+    let engine = context.engine()?;
+    each(&matches.args, |name| {
+        engine.volume_remove(name, matches.on("force"))?;
+        Ok(output::line(name)?)
+    })
+}
