@@ -32,7 +32,7 @@ impl Context {
     /// # Errors
     /// The engine's.
     pub(crate) fn engine(&self) -> Result<Engine, stead_engine::Failure> {
-        Engine::open(&Options {
+        Engine::open(Options {
             root: self.root.clone(),
             run_root: self.run_root.clone(),
             registries: self.registry_config.clone(),

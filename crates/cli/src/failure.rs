@@ -86,8 +86,7 @@ impl Failure {
         let mut out = self.text.clone();
         if let Some(hint) = &self.hint {
             // Writing to a String cannot fail.
-            let start = if out.is_empty() { "" } else { "\n" };
-            let _infallible = write!(out, "{start}hint: {hint}");
+            drop(write!(out, "{}hint: {hint}", if out.is_empty() { "" } else { "\n" }));
         }
         out
     }
@@ -117,13 +116,13 @@ impl From<crate::format::Error> for Failure {
     }
 }
 
-impl From<stead_base::filter::FilterError> for Failure {
-    fn from(error: stead_base::filter::FilterError) -> Self {
-        use stead_base::filter::FilterError;
+impl From<stead_base::filter::Error> for Failure {
+    fn from(error: stead_base::filter::Error) -> Self {
+        use stead_base::filter::Error;
         match error {
             // Docker's flag envelope ends with 125; the rest is the engine's to refuse.
-            FilterError::Format(_) => Self::plain(EXIT_ENGINE, error.to_string()),
-            FilterError::Unknown(_) | FilterError::Value { .. } => Self::error(error),
+            Error::Format(_) => Self::plain(EXIT_ENGINE, error.to_string()),
+            Error::Unknown(_) | Error::Value { .. } => Self::error(error),
         }
     }
 }

@@ -117,7 +117,7 @@ fn wrapped(text: &str, indent: usize, width: usize) -> String {
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
-    let _infallible = out.write_fmt(text);
+    drop(out.write_fmt(text));
 }
 
 #[cfg(test)]

@@ -79,7 +79,9 @@ impl Matches {
         let value = match (attached, flag.kind) {
             (Some(value), _) => value,
             (None, Kind::Bool) => "true",
-            (None, Kind::Value(..)) => rest.next().ok_or_else(|| Misuse::Flag(format!("flag needs an argument: --{name}")))?,
+            (None, Kind::Value(..)) => {
+                rest.next().ok_or_else(|| Misuse::Flag(format!("flag needs an argument: --{name}")))?
+            }
         };
         self.set(flag, value)
     }
@@ -138,9 +140,7 @@ impl Matches {
             Arity::Exactly(want) => (n == want, format!("requires {want} {}", plural(want))),
             Arity::AtLeast(want) => (n >= want, format!("requires at least {want} {}", plural(want))),
             Arity::AtMost(want) => (n <= want, format!("requires at most {want} {}", plural(want))),
-            Arity::Between(low, high) => {
-                ((low..=high).contains(&n), format!("requires at least {low} and at most {high} {}", plural(high)))
-            }
+            Arity::Between(low, high) => ((low..=high).contains(&n), format!("requires at least {low} and at most {high} {}", plural(high))),
         };
         let pointer = if matches!(arity, Arity::AtLeast(_)) { "See" } else { "Run" };
         if ok { Ok(()) } else { Err(Misuse::Arguments(format!("'{path}' {need}"), pointer)) }

@@ -1,7 +1,13 @@
 //! `stead logs`.
 
+use std::io::{self, Write as _};
+
+use stead_base::time::{Time, parse_moment};
+use stead_monitor::log::{self, LogQuery, Stream};
+
 use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch, text};
 use crate::context::Context;
+use crate::failure::Failure;
 
 pub(crate) static LOGS: Command = Command {
     name: "logs",
@@ -27,6 +33,41 @@ pub(crate) static LOGS: Command = Command {
     ..Command::NEW
 };
 
-fn run(_context: &Context, _matches: &Matches) -> Outcome {
+fn run(context: &Context, matches: &Matches) -> Outcome {
+    let engine = context.engine()?;
+    let source = engine.container_logs(&matches.args[0])?;
+    let moment = |flag: &str| match matches.filled(flag) {
+        None => Ok(None),
+        Some(text) => {
+            let bad = || Failure::error(format_args!("invalid value for \"{flag}\": failed to parse value as time or duration: {}", crate::command::quote::go(text)));
+            parse_moment(text, Time::now()).map(Some).ok_or_else(bad)
+        }
+    };
+    let follow = if matches.on("follow") && source.running { engine.container_client(&source.id).ok() } else { None };
+    let query = LogQuery { tail: tail(matches.filled("tail")), since: moment("since")?, until: moment("until")?, follow, ..LogQuery::default() };
+    let reader = log::read(&source.dir, &source.id, query).map_err(Failure::error)?;
+    let (stamps, details) = (matches.on("timestamps"), matches.on("details"));
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
+    for entry in reader {
+        let entry = entry.map_err(Failure::error)?;
+        let mut line = Vec::with_capacity(entry.text.len() + 40);
+        if stamps {
+            line.extend_from_slice(entry.stamp().as_bytes());
+            line.push(b' ');
+        }
+        if details {
+            let words: Vec<String> = entry.attrs.iter().map(|(k, v)| format!("{k}={v}")).collect();
+            line.extend_from_slice(words.join(",").as_bytes());
+            line.push(b' ');
+        }
+        line.extend_from_slice(entry.text.as_bytes());
+        let target: &mut dyn io::Write = if entry.stream == Stream::Stderr { &mut err } else { &mut out };
+        target.write_all(&line).and_then(|()| target.flush())?;
+    }
     Ok(0)
+}
+
+/// `--tail`: a number, or everything for `all` and whatever else Docker takes for it.
+fn tail(text: Option<&str>) -> Option<usize> {
+    text.and_then(|t| t.parse::<usize>().ok())
 }

@@ -71,7 +71,6 @@ impl Scanner {
         scanner
     }
 
-    #[expect(clippy::fn_params_excessive_bools, reason = "the two trim markers of one action")]
     fn push_text(&mut self, start: usize, end: usize, left: bool, right: bool) {
         let mut piece = &self.text[start..end];
         if left {

@@ -1,0 +1,77 @@
+//! `stead start`.
+
+use serde_json::Value;
+use stead_engine::Engine;
+use stead_monitor::protocol::Attach;
+
+use super::foreground::{self, Follow};
+use super::run::{Problem, attached};
+use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch, text};
+use crate::context::Context;
+use crate::failure::{Failure, each};
+use crate::output;
+
+pub(crate) static START: Command = Command {
+    name: "start",
+    usage: "[OPTIONS] CONTAINER [CONTAINER...]",
+    about: "Start one or more stopped containers",
+    long: "With --attach or --interactive one container is followed as `stead run` does it, and its exit status becomes this command's.",
+    also: &["stead container start", "stead start"],
+    flags: &[&[
+        switch("attach", Some('a'), "Attach STDOUT/STDERR and forward signals"),
+        text("checkpoint", None, "Restore from this checkpoint").hidden(),
+        text("checkpoint-dir", None, "Use a custom checkpoint storage directory").hidden(),
+        text("detach-keys", None, "Override the key sequence for detaching a container"),
+        switch("interactive", Some('i'), "Attach container's STDIN"),
+        switch("sig-proxy", None, "Proxy received signals to the process").hidden(),
+    ]],
+    arity: Arity::AtLeast(1),
+    completes: Completes::Containers,
+    examples: &[("Start and follow", "stead start -ai job")],
+    act: Act::Run(run),
+    ..Command::NEW
+};
+
+fn run(context: &Context, matches: &Matches) -> Outcome {
+    if let Some(value) = matches.filled("checkpoint").or_else(|| matches.filled("checkpoint-dir")) {
+        return Err(Failure::error(format_args!("option \"--checkpoint {value}\" is not supported: containers are not checkpointed")));
+    }
+    let engine = context.engine()?;
+    if matches.on("attach") || matches.on("interactive") {
+        let [name] = matches.args.as_slice() else {
+            return Err(Failure::plain(1, "you cannot start and attach multiple containers at once"));
+        };
+        return follow(&engine, matches, name);
+    }
+    each(&matches.args, |name| {
+        engine.container_start(name)?;
+        Ok(output::line(name)?)
+    })
+}
+
+fn follow(engine: &Engine, matches: &Matches, name: &str) -> Outcome {
+    let id = engine.container_resolve(name)?;
+    let (tty, open_stdin) = streams(engine, &id)?;
+    let stdin = matches.on("interactive") && open_stdin;
+    foreground::check_tty(stdin, tty)?;
+    let follow = Follow {
+        streams: Attach { stdin, stdout: true, stderr: true, patient: true },
+        tty,
+        sig_proxy: matches.on_by_default("sig-proxy"),
+        keys: foreground::keys(matches)?,
+    };
+    attached(engine, &id, follow).map_err(|problem| match problem {
+        Problem::Start(failure) => {
+            let code = failure.exit_code.and_then(|c| u8::try_from(c).ok()).unwrap_or(1);
+            Failure::from(failure).with_code(code)
+        }
+        Problem::Ours(failure) => failure,
+    })
+}
+
+/// Whether a container has a terminal, and whether its standard input is open.
+pub(super) fn streams(engine: &Engine, id: &str) -> Result<(bool, bool), Failure> {
+    let view = engine.container_inspect(id, false)?;
+    let flag = |key: &str| view.get("Config").and_then(|c| c.get(key)).and_then(Value::as_bool).unwrap_or(false);
+    Ok((flag("Tty"), flag("OpenStdin")))
+}

@@ -1,0 +1,64 @@
+//! The user's terminal: raw mode that is always given back, its size, the keys that detach, the signals that are passed on.
+
+pub(crate) mod detach;
+pub(crate) mod signals;
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+
+/// A terminal in raw mode until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Raw {
+    terminal: OwnedFd,
+    before: Termios,
+}
+
+impl Raw {
+    /// Puts the terminal on standard input into raw mode. `None` where it is no terminal.
+    ///
+    /// # Errors
+    /// The terminal does not let itself be set.
+    pub(crate) fn enter() -> io::Result<Option<Self>> {
+        let stdin = io::stdin();
+        let Ok(before) = tcgetattr(&stdin) else { return Ok(None) };
+        let terminal = stdin.as_fd().try_clone_to_owned()?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(&terminal, OptionalActions::Now, &raw)?;
+        Ok(Some(Self { terminal, before }))
+    }
+}
+
+impl Drop for Raw {
+    fn drop(&mut self) {
+        // Nobody is left to tell; the shell puts its own terminal right, too.
+        drop(tcsetattr(&self.terminal, OptionalActions::Now, &self.before));
+    }
+}
+
+/// Whether standard input is a terminal.
+pub(crate) fn stdin_is_terminal() -> bool {
+    rustix::termios::isatty(io::stdin())
+}
+
+/// Rows and columns of the terminal on standard output, or on standard input.
+pub(crate) fn size() -> Option<(u16, u16)> {
+    let read = |fd: BorrowedFd<'_>| rustix::termios::tcgetwinsize(fd).ok().filter(|s| s.ws_row > 0 && s.ws_col > 0);
+    let size = read(io::stdout().as_fd()).or_else(|| read(io::stdin().as_fd()))?;
+    Some((size.ws_row, size.ws_col))
+}
+
+/// Reads from a descriptor, again after a signal. 0 is the end.
+pub(crate) fn read(fd: BorrowedFd<'_>, buffer: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match rustix::io::read(fd, &mut *buffer) {
+            Ok(count) => return Ok(count),
+            Err(rustix::io::Errno::INTR) => {}
+            // What a terminal says when its other end is gone, and a pipe never does.
+            Err(rustix::io::Errno::IO) => return Ok(0),
+            Err(errno) => return Err(errno.into()),
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Signals as a descriptor to poll, so that the loop which pumps streams is one thread and nothing races.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use stead_sys::signal;
+
+/// The size of the terminal changed.
+pub(crate) const WINCH: i32 = 28;
+
+/// What `--sig-proxy` passes on: everything a process can catch, without SIGCHLD, SIGPIPE and SIGURG, which are about ourselves, and
+/// the ones a fault of our own raises. Numbers are those of Linux on every architecture Stead runs on.
+const FORWARDED: [i32; 17] = [1, 2, 3, 5, 10, 12, 14, 15, 16, 18, 20, 24, 25, 26, 27, 29, 30];
+/// What ends us. In raw mode it is caught, to give the terminal back first.
+const ENDING: [i32; 4] = [1, 2, 3, 15];
+
+/// What came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Signal {
+    /// The terminal has a new size.
+    Resized,
+    /// For the container.
+    Forward(i32),
+    /// For us: we end as if it had killed us.
+    End(i32),
+}
+
+/// Signals held back from their usual effect and readable instead.
+#[derive(Debug)]
+pub(crate) struct Signals {
+    descriptor: OwnedFd,
+    forward: bool,
+}
+
+impl Signals {
+    /// Takes signals: those to pass on if `forward`, those that end us if the terminal is raw, and always the change of size.
+    ///
+    /// # Errors
+    /// No descriptor is to be had.
+    pub(crate) fn take(forward: bool, raw: bool) -> Result<Self, stead_sys::Error> {
+        let mut wanted = vec![WINCH];
+        if forward {
+            wanted.extend(FORWARDED);
+        } else if raw {
+            wanted.extend(ENDING);
+        }
+        signal::block(&wanted);
+        Ok(Self { descriptor: signal::descriptor(&wanted)?, forward })
+    }
+
+    /// The next signal that waits, if any.
+    pub(crate) fn next(&self) -> Option<Signal> {
+        let number = signal::read(self.descriptor.as_fd()).ok().flatten()?;
+        Some(match number {
+            WINCH => Signal::Resized,
+            number if self.forward => Signal::Forward(number),
+            number => Signal::End(number),
+        })
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.descriptor.as_fd()
+    }
+}
