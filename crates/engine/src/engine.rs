@@ -1,15 +1,14 @@
 //! The engine: the rooms of one root, opened together. It remembers nothing that is not on disk.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use stead_base::Kind;
 use stead_base::layout::{Root, RunRoot};
-use stead_image::Images;
-use stead_layer::Layers;
 use stead_store::Store;
-use stead_volume::Volumes;
 
-use crate::Result;
+use crate::failure::from_room;
+use crate::{Failure, Result};
 
 /// Which engine, and what the face read from its environment.
 #[derive(Debug, Clone, Default)]
@@ -27,28 +26,52 @@ pub struct Options {
 /// One engine. Opening it is cheap; several may be open on one root at once, in any number of processes.
 #[derive(Debug)]
 pub struct Engine {
-    pub(crate) root: Root,
-    pub(crate) run_root: RunRoot,
-    pub(crate) store: Arc<Store>,
-    pub(crate) volumes: Volumes,
-    pub(crate) images: Images,
-    pub(crate) layers: Arc<Layers>,
-    pub(crate) options: Options,
+    root: Root,
+    run_root: RunRoot,
+    store: Arc<Store>,
 }
 
+from_room!(stead_store::Error);
+
 impl Engine {
-    /// Opens the rooms; makes the directories and the marker on first use.
+    /// Opens the rooms; makes the directories on first use.
     ///
     /// # Errors
-    /// The root cannot be made or read, or belongs to something else.
-    pub fn open(options: Options) -> Result<Self> {
+    /// The root cannot be made or read, or holds records that cannot be believed.
+    pub fn open(options: &Options) -> Result<Self> {
         let root = Root::new(&options.root);
         let run_root = RunRoot::new(&options.run_root);
-        stead_store::prepare(&root, &run_root)?;
+        make(root.path())?;
+        make(run_root.path())?;
         let store = Arc::new(Store::open(&root)?);
-        let layers = Arc::new(Layers::open(&root)?);
-        let volumes = Volumes::open(&root, &run_root, Arc::clone(&store));
-        let images = Images::open(&root, Arc::clone(&store), Arc::new(crate::image::LayerPort(Arc::clone(&layers))));
-        Ok(Self { root, run_root, store, volumes, images, layers, options })
+        Ok(Self { root, run_root, store })
     }
+
+    /// Where state survives a reboot.
+    #[must_use]
+    pub fn root(&self) -> &Root {
+        &self.root
+    }
+
+    /// Where state may vanish.
+    #[must_use]
+    pub fn run_root(&self) -> &RunRoot {
+        &self.run_root
+    }
+
+    /// The records.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+}
+
+/// 0711: what lies below may hold set-uid files, and users of the host must not list it (CVE-2021-41091).
+fn make(dir: &Path) -> Result<()> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o711)
+        .create(dir)
+        .map_err(|error| Failure::new(Kind::Internal, format!("mkdir {}: {error}", dir.display())))
 }

@@ -6,6 +6,8 @@
 //! - Must not know: HTTP, clap, the terminal, the environment, system calls.
 //! - If we crash here: the next command finds the ledger, the records and the markers, and finishes or forgets what was half done.
 
+mod engine;
 mod failure;
 
+pub use engine::{Engine, Options};
 pub use failure::{Failure, Result};

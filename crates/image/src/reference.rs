@@ -173,9 +173,7 @@ impl std::fmt::Display for Reference {
 /// `splitDockerDomain`: the part before the first slash is a domain only if it looks like one.
 fn split_domain(text: &str) -> (String, String) {
     let (domain, rest) = match text.split_once('/') {
-        Some((first, rest))
-            if first.contains(['.', ':']) || first == "localhost" || first.bytes().any(|b| b.is_ascii_uppercase()) =>
-        {
+        Some((first, rest)) if first.contains(['.', ':']) || first == "localhost" || first.bytes().any(|b| b.is_ascii_uppercase()) => {
             (first, rest)
         }
         _ => (DEFAULT_DOMAIN, text),
@@ -199,9 +197,7 @@ fn parse_digest(text: &str) -> Result<Digest, Error> {
 
 fn is_tag(tag: &str) -> bool {
     let word = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
-    tag.len() <= TAG_LEN_MAX
-        && tag.bytes().next().is_some_and(word)
-        && tag.bytes().all(|b| word(b) || b == b'.' || b == b'-')
+    tag.len() <= TAG_LEN_MAX && tag.bytes().next().is_some_and(word) && tag.bytes().all(|b| word(b) || b == b'.' || b == b'-')
 }
 
 fn is_domain(domain: &str) -> bool {
@@ -215,9 +211,7 @@ fn is_domain(domain: &str) -> bool {
         Some(inner) => !inner.is_empty() && inner.bytes().all(|b| b.is_ascii_hexdigit() || b == b':'),
         None => host.split('.').all(|part| {
             let edge = |b: Option<u8>| b.is_some_and(|b| b.is_ascii_alphanumeric());
-            edge(part.bytes().next())
-                && edge(part.bytes().last())
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            edge(part.bytes().next()) && edge(part.bytes().last()) && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
         }),
     };
     host_fits && port_fits
@@ -263,7 +257,8 @@ mod tests {
 
     #[test]
     fn refusals_have_dockers_words() {
-        for bad in ["", ":", "a:", "-a", "a..b", "a//b", "a b", "a:b c", "a@", "a@sha256:x", "../a", "a___b", "http://x", "a/", "/a", "é"] {
+        for bad in ["", ":", "a:", "-a", "a..b", "a//b", "a b", "a:b c", "a@", "a@sha256:x", "../a", "a___b", "http://x", "a/", "/a", "é"]
+        {
             assert_eq!(Reference::parse(bad), Err(Error::Format), "{bad}");
         }
         assert_eq!(

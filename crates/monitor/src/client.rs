@@ -126,14 +126,7 @@ impl Client {
 
     /// Speaks over a connected socket.
     pub(crate) fn over(id: &str, socket: OwnedFd) -> Self {
-        Self {
-            id: id.to_owned(),
-            socket,
-            inbox: Vec::new(),
-            descriptors: VecDeque::new(),
-            owed: VecDeque::new(),
-            early: VecDeque::new(),
-        }
+        Self { id: id.to_owned(), socket, inbox: Vec::new(), descriptors: VecDeque::new(), owed: VecDeque::new(), early: VecDeque::new() }
     }
 
     /// The container's id.
@@ -386,10 +379,10 @@ impl Client {
 
     /// Reads up to an answer of this kind; streams that come before it are kept.
     fn answer(&mut self, kind: Kind) -> Result<Frame, Error> {
-        if let Some(at) = self.early.iter().position(|frame| frame.kind == kind) {
-            if let Some(frame) = self.early.remove(at) {
-                return Ok(frame);
-            }
+        if let Some(at) = self.early.iter().position(|frame| frame.kind == kind)
+            && let Some(frame) = self.early.remove(at)
+        {
+            return Ok(frame);
         }
         loop {
             let Some(frame) = self.receive()? else {

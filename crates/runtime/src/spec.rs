@@ -283,10 +283,6 @@ impl Plan {
 
     /// The control group's path below each hierarchy, without a leading slash.
     pub fn cgroup_path(&self) -> String {
-        if self.cgroup.path.is_empty() {
-            format!("stead/{}", self.id)
-        } else {
-            self.cgroup.path.trim_matches('/').to_owned()
-        }
+        if self.cgroup.path.is_empty() { format!("stead/{}", self.id) } else { self.cgroup.path.trim_matches('/').to_owned() }
     }
 }

@@ -160,6 +160,47 @@ pub fn make_dir(path: &Path, mode: u32) -> Result<()> {
     fs::chmodat(CWD, path, Mode::from_raw_mode(mode), AtFlags::empty()).map_err(|e| Error::new("chmod", path, e))
 }
 
+/// Bytes an unprivileged writer could still put on the file system that holds `path`.
+///
+/// # Errors
+/// The kernel's answer.
+pub fn free_bytes(path: &Path) -> Result<u64> {
+    let stat = fs::statvfs(path).map_err(|e| Error::new("statvfs", path, e))?;
+    Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
+}
+
+/// Makes `path` (0600) a file of `length` bytes whose blocks are really set aside; leaves it empty when they can not be had.
+///
+/// # Errors
+/// The file can not be opened, or there is no room, or the file system can not set blocks aside.
+pub fn hold_space(path: &Path, length: u64) -> Result<()> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let file = fs::open(path, flags, Mode::RUSR | Mode::WUSR).map_err(|e| Error::new("open", path, e))?;
+    fs::fallocate(&file, fs::FallocateFlags::empty(), 0, length).map_err(|e| {
+        // Half of the blocks may have been taken; the refusal is what the caller hears of.
+        fs::ftruncate(&file, 0).ok();
+        Error::new("fallocate", path, e)
+    })
+}
+
+/// Gives back what [`hold_space`] set aside, and waits until the blocks can be used. Whether there was any.
+///
+/// # Errors
+/// The file exists but can not be cut.
+pub fn release_space(path: &Path) -> Result<bool> {
+    let file = match fs::open(path, OFlags::WRONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty()) {
+        Ok(file) => file,
+        Err(Errno::NOENT) => return Ok(false),
+        Err(e) => return Err(Error::new("open", path, e)),
+    };
+    if fs::fstat(&file).map_err(|e| Error::new("stat", path, e))?.st_size == 0 {
+        return Ok(false);
+    }
+    fs::ftruncate(&file, 0).map_err(|e| Error::new("truncate", path, e))?;
+    fs::fsync(&file).map_err(|e| Error::new("fsync", path, e))?;
+    Ok(true)
+}
+
 fn parent(path: &Path) -> &Path {
     match path.parent() {
         Some(p) if !p.as_os_str().is_empty() => p,

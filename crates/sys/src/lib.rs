@@ -8,6 +8,8 @@
 
 pub mod cgroup;
 pub mod copy;
+pub mod credential;
+pub mod device;
 pub mod durable;
 mod error;
 pub mod lock;

@@ -1,6 +1,8 @@
 //! From what a user types to one container: full id, name, or the beginning of an id.
 
-use super::record::Container;
+use stead_base::ids::is_lower_hex;
+
+use super::record::{Container, KIND};
 use crate::{Engine, Failure, Result};
 
 impl Engine {
@@ -17,11 +19,11 @@ impl Engine {
             if let Some(found) = tx.by_name::<Container>(wanted)? {
                 return Ok(found);
             }
-            let mut ids = tx.ids_with_prefix::<Container>(wanted)?;
-            match (ids.pop(), ids.is_empty()) {
-                (Some(id), true) => tx.get::<Container>(&id)?.ok_or_else(|| Failure::no_container(typed)),
-                (Some(_), false) => Err(Failure::invalid(format!("multiple IDs found with provided prefix: {typed}"))),
-                (None, _) => Err(Failure::no_container(typed)),
+            let ids = if is_lower_hex(wanted) && !wanted.is_empty() { tx.ids_by_prefix(KIND, wanted, 2)? } else { Vec::new() };
+            match ids.as_slice() {
+                [id] => tx.get::<Container>(id)?.ok_or_else(|| Failure::no_container(typed)),
+                [] => Err(Failure::no_container(typed)),
+                _ => Err(Failure::invalid(format!("multiple IDs found with provided prefix: {typed}"))),
             }
         })
     }

@@ -1,6 +1,14 @@
 //! Waiting for a container's end.
 
+use std::time::Duration;
+
+use stead_monitor::protocol::Condition;
+
+use super::record::KIND;
 use crate::{Engine, Result};
+
+/// A removal leaves nothing behind that could wake us, so it is looked for.
+const REMOVAL_POLL: Duration = Duration::from_millis(20);
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -21,15 +29,19 @@ impl Engine {
     /// No such container; the monitor cannot be asked.
     pub fn container_wait(&self, typed: &str, condition: WaitCondition) -> Result<i32> {
         let container = self.container(typed)?;
-        let mut code = None;
+        let mut exit = None;
         if let Some(mut client) = self.client_if_alive(&container.id)? {
-            code = Some(client.wait()?);
+            let condition = match condition {
+                WaitCondition::NextExit => Condition::NextExit,
+                WaitCondition::NotRunning | WaitCondition::Removed => Condition::NotRunning,
+            };
+            exit = client.wait(condition)?;
         }
         if condition == WaitCondition::Removed {
-            while self.store.read(|tx| Ok::<_, crate::Failure>(tx.get::<super::record::Container>(&container.id)?.is_some()))? {
-                std::thread::sleep(std::time::Duration::from_millis(50));
+            while self.store.read(|tx| tx.exists(KIND, &container.id))? {
+                std::thread::sleep(REMOVAL_POLL);
             }
         }
-        Ok(code.unwrap_or_else(|| self.now(&container.id).exit_code()))
+        Ok(exit.map_or_else(|| self.now(&container.id).exit_code(), |e| e.exit_code))
     }
 }
