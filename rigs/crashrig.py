@@ -73,7 +73,7 @@ class Rig:
         """Ends the recording."""
         os.close(self.tail)
         self.tail = None
-        subprocess.check_call(['umount', self.mnt])
+        self.umount()
         subprocess.check_call(['losetup', '-d', self.loop])
         self.loop = None
         self.daemon.terminate()
@@ -160,6 +160,11 @@ class Rig:
         return subprocess.run(['mount', '-t', self.fstype, '-o', 'loop', image, self.mnt], capture_output=True).returncode == 0
 
     def umount(self):
+        """Unmounts; what the workload left to do in the background gets ten seconds to be done."""
+        for _ in range(100):
+            if subprocess.run(['umount', '-R', self.mnt], capture_output=True).returncode == 0:
+                return
+            time.sleep(0.1)
         subprocess.check_call(['umount', '-R', self.mnt])
 
 

@@ -124,7 +124,7 @@ impl<'a> Decoder<'a> {
         };
         let id = |given: Option<u64>, field: &[u8], what| -> Result<u32> {
             let id = given.map_or_else(|| number::field(field, what), Ok)?;
-            u32::try_from(id).map_err(|_| Error::malformed(format!("{what} {id} is too large")))
+            u32::try_from(id).map_err(|_range| Error::malformed(format!("{what} {id} is too large")))
         };
         let stored = if kind == Kind::Regular { size } else { 0 };
         self.left = stored;

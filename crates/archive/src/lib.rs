@@ -18,6 +18,9 @@ mod settle;
 mod stat;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 pub use error::{Error, Result};
 pub use read::{ReadOptions, TreeReader, read};
 pub use stat::{PathStat, go_mode, stat};

@@ -75,21 +75,21 @@ pub fn read(root: BorrowedFd<'_>, path: &Path, options: &ReadOptions) -> Result<
     let top = options.name.clone().unwrap_or_else(|| paths::base(&inside));
     let top = if top == "/" { "." } else { top.as_str() };
     let mut reader = TreeReader { levels: Vec::new(), ready: Vec::new(), taken: 0, content: None, links: HashMap::new(), ended: false };
-    reader.add(handle, &attributes, top.as_bytes().to_vec()).map_err(at)?;
+    reader.add(&handle, &attributes, top.as_bytes().to_vec()).map_err(at)?;
     Ok((described, reader))
 }
 
 impl TreeReader {
     /// Queues one thing: its header, and its content or its entries.
-    fn add(&mut self, handle: OwnedFd, attributes: &Stat, mut name: Vec<u8>) -> rustix::io::Result<()> {
+    fn add(&mut self, handle: &OwnedFd, attributes: &Stat, mut name: Vec<u8>) -> rustix::io::Result<()> {
         let mut member = member(attributes, Kind::Regular);
         match scope::type_of(attributes) {
-            FileType::RegularFile => return self.add_file(&handle, attributes, name),
+            FileType::RegularFile => return self.add_file(handle, attributes, name),
             FileType::Directory => {
                 name.push(b'/');
                 member.kind = Kind::Directory;
                 // A kernel file system stays a closed directory: its files have no size and may never end.
-                if scope::is_kernel_fs(&handle)? {
+                if scope::is_kernel_fs(handle)? {
                     self.queue(&Member { name, ..member });
                     return Ok(());
                 }
@@ -101,7 +101,7 @@ impl TreeReader {
             }
             FileType::Symlink => {
                 member.kind = Kind::Symlink;
-                member.link = rustix::fs::readlinkat(&handle, "", Vec::new())?.into_bytes();
+                member.link = rustix::fs::readlinkat(handle, "", Vec::new())?.into_bytes();
             }
             FileType::CharacterDevice => member.kind = Kind::Char,
             FileType::BlockDevice => member.kind = Kind::Block,
@@ -188,7 +188,7 @@ impl TreeReader {
             return Err(io::Error::other(Error::TooDeep { path: String::from_utf8_lossy(&name).into_owned() }));
         }
         let attributes = rustix::fs::fstat(&handle).map_err(|errno| place(errno, &name))?;
-        match self.add(handle, &attributes, name.clone()) {
+        match self.add(&handle, &attributes, name.clone()) {
             Err(Errno::STALE) => Ok(()),
             other => other.map_err(|errno| place(errno, &name)),
         }

@@ -19,7 +19,7 @@ const KERNEL_FS: &[u64] = &[
     0x6265_6572, // sysfs
     0x1cd1,      // devpts
     0x1980_0202, // mqueue
-    0x27e0_eb,   // cgroup
+    0x0027_e0eb, // cgroup
     0x6367_7270, // cgroup2
     0x6462_6720, // debugfs
     0x7472_6163, // tracefs

@@ -55,14 +55,19 @@ impl Settle {
         self.singles.push(fd);
     }
 
+    /// Flushes every file system written to.
+    pub(crate) fn flush_all(&self, subject: &Path) -> Result<()> {
+        for fd in self.mounts.values() {
+            rustix::fs::syncfs(fd).map_err(|errno| stead_sys::Error::new("syncfs", subject, errno))?;
+        }
+        Ok(())
+    }
+
     /// Returns when all of it is durable.
     pub(crate) fn finish(self, subject: &Path) -> Result<()> {
         let failed = |call, errno: rustix::io::Errno| stead_sys::Error::new(call, subject, errno);
         if self.many {
-            for fd in self.mounts.values() {
-                rustix::fs::syncfs(fd).map_err(|errno| failed("syncfs", errno))?;
-            }
-            return Ok(());
+            return self.flush_all(subject);
         }
         let mut seen = HashSet::new();
         for fd in &self.singles {
@@ -79,7 +84,7 @@ impl Settle {
 /// Flushes the directories above `dir` that were not flushed yet, within its mount.
 fn flush_ancestors(dir: BorrowedFd<'_>, seen: &mut HashSet<(u64, u64)>) -> rustix::io::Result<()> {
     let mount = scope::mount_id(dir)?;
-    let mut current = dir.try_clone_to_owned().map_err(|_| rustix::io::Errno::MFILE)?;
+    let mut current = rustix::io::fcntl_dupfd_cloexec(dir, 0)?;
     for _ in 0..ANCESTORS_MAX {
         let attributes = rustix::fs::fstat(&current)?;
         if !seen.insert((attributes.st_dev, attributes.st_ino)) {

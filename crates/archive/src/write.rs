@@ -2,11 +2,13 @@
 
 mod member;
 mod place;
+mod replace;
 
 use std::ffi::OsString;
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::OFlags;
 use rustix::io::Errno;
@@ -130,13 +132,16 @@ pub fn write(root: BorrowedFd<'_>, path: &Path, stream: &mut dyn Read, options: 
         options,
         parent: None,
         dirs: Vec::new(),
+        waiting: Vec::new(),
         settle: Settle::default(),
         written: Written::default(),
     };
     // What was unpacked stays, so it is made durable after an error too; the error is what is told.
     let outcome = unpacker.run(&mut decoder);
+    let replaced = unpacker.replace_waiting();
     let settled = unpacker.settle.finish(path);
     outcome?;
+    replaced?;
     settled?;
     codec::drain(&mut *decoder.into_stream(), TAIL_MAX);
     Ok(unpacker.written)
@@ -154,9 +159,11 @@ struct Unpacker<'a> {
     root_mount: u64,
     options: &'a WriteOptions,
     /// The directory of the member before: archives come in directory order, so most lookups end here.
-    parent: Option<(PathBuf, OwnedFd)>,
+    parent: Option<(PathBuf, Rc<OwnedFd>)>,
     /// Directories whose times are set at the end, since every entry made in them changes those.
     dirs: Vec<Later>,
+    /// Files that are complete but for their names.
+    waiting: Vec<replace::Waiting>,
     settle: Settle,
     written: Written,
 }
@@ -180,6 +187,7 @@ impl Unpacker<'_> {
             self.member(decoder, &item)?;
             self.written.members += 1;
         }
+        self.replace_waiting()?;
         self.set_directory_times()
     }
 

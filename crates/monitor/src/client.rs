@@ -179,7 +179,7 @@ impl Client {
 
     /// Says that the claimed clean-up is done. A monitor that has gone meanwhile is no error: it has nothing left to do.
     pub fn cleanup_done(&mut self) {
-        drop(self.send(Kind::CleanupDone, &[]));
+        crate::tolerate(self.send(Kind::CleanupDone, &[]));
     }
 
     /// Sends a signal to the container's first process.

@@ -22,8 +22,7 @@ pub const ROLE: &str = "monitor";
 pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(|errno| stead_sys::Error::new("socketpair", "monitor", errno))?;
-    let program = rustix::fs::open("/proc/self/exe", rustix::fs::OFlags::PATH | rustix::fs::OFlags::CLOEXEC, rustix::fs::Mode::empty())
-        .map_err(|errno| stead_sys::Error::new("open", "/proc/self/exe", errno))?;
+    let program = stead_sys::process::self_exe_sealed()?;
     exec_monitor(&program, theirs)?;
     let mut client = Client::over(&config.id, ours);
     client.send_all(&protocol::json(Kind::Config, config))?;

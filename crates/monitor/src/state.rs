@@ -27,6 +27,9 @@ pub struct State {
     pub status: Status,
     /// The container's first process as the host sees it; 0 when there is none.
     pub pid: u32,
+    /// When that process was started, in clock ticks since boot: a number that was given to another process meanwhile is not taken for it.
+    #[serde(default)]
+    pub pid_started: Option<u64>,
     /// The monitor.
     pub monitor_pid: u32,
     /// When the present (or last) process was started.
@@ -51,7 +54,7 @@ impl State {
             return None;
         }
         let state = std::fs::read(run_root.state(id)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Some(state.unwrap_or_else(Self::unborn))
+        Some(state.unwrap_or_else(|| Self { monitor_pid: 0, ..Self::unborn() }))
     }
 
     /// The state before the first start.
@@ -59,6 +62,7 @@ impl State {
         Self {
             status: Status::Created,
             pid: 0,
+            pid_started: None,
             monitor_pid: std::process::id(),
             started_at: None,
             finished_at: None,
@@ -68,4 +72,11 @@ impl State {
             error: String::new(),
         }
     }
+}
+
+/// Start time of a process in clock ticks since boot (field 22 of its `stat`).
+pub(crate) fn started_ticks(pid: i32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name in the second field may hold anything, a parenthesis too.
+    stat.rsplit_once(')')?.1.split_ascii_whitespace().nth(19)?.parse().ok()
 }

@@ -11,6 +11,7 @@ pub mod defaults;
 pub mod exec;
 pub mod launch;
 pub mod spec;
+pub mod view;
 
 pub use launch::{Child, ChildIo, LaunchError, LaunchErrorKind, Stdio, WindowSize};
 pub use spec::{

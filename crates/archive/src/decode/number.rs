@@ -5,7 +5,7 @@ use crate::{Error, Result};
 
 /// A number that cannot be negative.
 pub(crate) fn field(bytes: &[u8], what: &str) -> Result<u64> {
-    u64::try_from(signed_field(bytes, what)?).map_err(|_| Error::malformed(format!("{what} is negative")))
+    u64::try_from(signed_field(bytes, what)?).map_err(|_negative| Error::malformed(format!("{what} is negative")))
 }
 
 /// A number that can (times before the epoch in base 256).
@@ -22,7 +22,7 @@ pub(crate) fn signed_field(bytes: &[u8], what: &str) -> Result<i64> {
                 return Err(bad());
             }
         }
-        return i64::try_from(value).map_err(|_| bad());
+        return i64::try_from(value).map_err(|_range| bad());
     }
     let digits: Vec<u8> =
         bytes.iter().copied().skip_while(|byte| *byte == b' ' || *byte == 0).take_while(|byte| *byte != b' ' && *byte != 0).collect();

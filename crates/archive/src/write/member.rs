@@ -9,10 +9,12 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::replace::Waiting;
 use super::{Devices, Later, Unpacker, place};
 use crate::decode::{Decoder, Item};
 use crate::encode::{Kind, Member};
@@ -20,7 +22,7 @@ use crate::{Error, Result, metadata, scope};
 
 /// Where a member is put: an open directory and a name in it.
 pub(super) struct Spot<'s> {
-    dir: BorrowedFd<'s>,
+    dir: &'s Rc<OwnedFd>,
     name: &'s OsStr,
     /// For messages.
     full: &'s Path,
@@ -28,6 +30,12 @@ pub(super) struct Spot<'s> {
 
 /// Rights while it is being filled: nobody else's.
 const PRIVATE: Mode = Mode::RUSR.union(Mode::WUSR);
+
+impl Spot<'_> {
+    fn dir(&self) -> BorrowedFd<'_> {
+        self.dir.as_fd()
+    }
+}
 
 impl Unpacker<'_> {
     pub(super) fn member(&mut self, decoder: &mut Decoder<'_>, item: &Item) -> Result<()> {
@@ -42,8 +50,12 @@ impl Unpacker<'_> {
         }
         let dir = self.enter(&parent)?;
         let full = self.dest.join(&parent).join(&name);
-        let spot = Spot { dir: dir.as_fd(), name: &name, full: &full };
-        let there = self.sys("stat", &full, scope::look(spot.dir, spot.name))?;
+        let spot = Spot { dir: &dir, name: &name, full: &full };
+        // A file that replaces a file may wait for others like it; everything else must see what came before it.
+        if member.kind != Kind::Regular && member.kind != Kind::Directory {
+            self.replace_waiting()?;
+        }
+        let there = self.sys("stat", &full, scope::look(spot.dir(), spot.name))?;
         let there = self.clear_the_way(&spot, member, there)?;
         match member.kind {
             Kind::Directory => self.directory(&spot, member, there.is_some(), parent),
@@ -65,12 +77,13 @@ impl Unpacker<'_> {
         if self.options.no_overwrite_dir_non_dir {
             return Err(if is_dir { self.directory_in_the_way(spot.full) } else { self.file_in_the_way(spot.full) });
         }
+        self.replace_waiting()?;
         if is_dir {
-            stead_sys::tree::remove_tree(spot.dir, spot.name)?;
+            stead_sys::tree::remove_tree(spot.dir(), spot.name)?;
             // It may have held the directory of the member before.
             self.parent = None;
         } else {
-            let gone = rustix::fs::unlinkat(spot.dir, spot.name, AtFlags::empty());
+            let gone = rustix::fs::unlinkat(spot.dir(), spot.name, AtFlags::empty());
             self.sys("unlink", spot.full, gone)?;
         }
         Ok(None)
@@ -86,12 +99,12 @@ impl Unpacker<'_> {
 
     fn directory(&mut self, spot: &Spot<'_>, member: &Member, exists: bool, parent: PathBuf) -> Result<()> {
         if !exists {
-            let made = rustix::fs::mkdirat(spot.dir, spot.name, Mode::RWXU);
+            let made = rustix::fs::mkdirat(spot.dir(), spot.name, Mode::RWXU);
             self.sys("mkdir", spot.full, made)?;
         }
         // Never through a symlink that took its place meanwhile: rights are set on this descriptor.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let opened = rustix::fs::openat(spot.dir, spot.name, flags, Mode::empty());
+        let opened = rustix::fs::openat(spot.dir(), spot.name, flags, Mode::empty());
         let dir = self.sys("open", spot.full, opened)?;
         if self.sys("statfs", spot.full, scope::is_kernel_fs(&dir))? {
             return Ok(());
@@ -107,28 +120,26 @@ impl Unpacker<'_> {
             let outcome = self.fill_new(spot, spot.name, decoder, item);
             return outcome.map(|file| self.settle.wrote(file));
         };
-        if scope::type_of(stat) == FileType::RegularFile && self.sys("statx", spot.full, scope::is_mount_point(spot.dir, spot.name))? {
+        if scope::type_of(stat) == FileType::RegularFile && self.sys("statx", spot.full, scope::is_mount_point(spot.dir(), spot.name))? {
+            self.replace_waiting()?;
             return self.fill_in_place(spot, decoder, item);
         }
         let aside = aside_name();
         let file = self.fill_new(spot, &aside, decoder, item)?;
-        // Flushed before the rename: a power cut must not leave the name without either content.
-        let ready = rustix::fs::fsync(&file).and_then(|()| rustix::fs::renameat(spot.dir, &aside, spot.dir, spot.name));
-        self.or_remove(spot, &aside, "rename", ready)?;
-        self.settle.wrote(file);
-        Ok(())
+        let dir = Rc::clone(spot.dir);
+        self.wait(Waiting { dir, aside, name: spot.name.to_owned(), file: Some(file), full: spot.full.to_owned() })
     }
 
     /// Makes and fills a file; on an error it is gone again.
     fn fill_new(&mut self, spot: &Spot<'_>, name: &OsStr, decoder: &mut Decoder<'_>, item: &Item) -> Result<OwnedFd> {
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let made = rustix::fs::openat(spot.dir, name, flags, PRIVATE);
+        let made = rustix::fs::openat(spot.dir(), name, flags, PRIVATE);
         let file = self.sys("create", spot.full, made)?;
         match self.fill(spot.full, file.as_fd(), decoder, item) {
             Ok(()) => Ok(file),
             Err(error) => {
                 // The first error is the one to tell; a file that cannot be removed either is incomplete and unacknowledged.
-                rustix::fs::unlinkat(spot.dir, name, AtFlags::empty()).ok();
+                rustix::fs::unlinkat(spot.dir(), name, AtFlags::empty()).ok();
                 Err(error)
             }
         }
@@ -141,7 +152,7 @@ impl Unpacker<'_> {
     }
 
     fn fill_in_place(&mut self, spot: &Spot<'_>, decoder: &mut Decoder<'_>, item: &Item) -> Result<()> {
-        let handle = self.sys("open", spot.full, scope::entry(spot.dir, spot.name))?;
+        let handle = self.sys("open", spot.full, scope::entry(spot.dir(), spot.name))?;
         let stat = self.sys("stat", spot.full, rustix::fs::fstat(&handle))?;
         if scope::type_of(&stat) != FileType::RegularFile || self.sys("statfs", spot.full, scope::is_kernel_fs(&handle))? {
             return Err(Error::KernelFileSystem { path: spot.full.display().to_string() });
@@ -205,19 +216,19 @@ impl Unpacker<'_> {
         make: impl Fn(BorrowedFd<'_>, &OsStr) -> rustix::io::Result<()>,
     ) -> Result<()> {
         if !exists {
-            return self.sys(call, spot.full, make(spot.dir, spot.name));
+            return self.sys(call, spot.full, make(spot.dir(), spot.name));
         }
         let aside = aside_name();
-        let made = make(spot.dir, &aside).and_then(|()| rustix::fs::renameat(spot.dir, &aside, spot.dir, spot.name));
+        let made = make(spot.dir(), &aside).and_then(|()| rustix::fs::renameat(spot.dir(), &aside, spot.dir(), spot.name));
         self.or_remove(spot, &aside, call, made)?;
         // Two names of one file: rename does nothing then, and both stay.
-        rustix::fs::unlinkat(spot.dir, &aside, AtFlags::empty()).ok();
+        rustix::fs::unlinkat(spot.dir(), &aside, AtFlags::empty()).ok();
         Ok(())
     }
 
     fn or_remove(&self, spot: &Spot<'_>, aside: &OsStr, call: &'static str, result: rustix::io::Result<()>) -> Result<()> {
         if result.is_err() {
-            rustix::fs::unlinkat(spot.dir, aside, AtFlags::empty()).ok();
+            rustix::fs::unlinkat(spot.dir(), aside, AtFlags::empty()).ok();
         }
         self.sys(call, spot.full, result)
     }

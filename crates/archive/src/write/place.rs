@@ -4,6 +4,7 @@ use std::ffi::{OsStr, OsString};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -64,11 +65,11 @@ impl Unpacker<'_> {
     }
 
     /// A handle to the directory `rel` below the extraction point, which is made when it is missing.
-    pub(super) fn enter(&mut self, rel: &Path) -> Result<OwnedFd> {
+    pub(super) fn enter(&mut self, rel: &Path) -> Result<Rc<OwnedFd>> {
         if let Some((path, fd)) = &self.parent
             && path == rel
         {
-            return self.sys("dup", rel, fd.try_clone().map_err(|_| Errno::MFILE));
+            return Ok(Rc::clone(fd));
         }
         let full = self.dest.join(rel);
         let fd = match self.lookup(&full) {
@@ -79,8 +80,8 @@ impl Unpacker<'_> {
         self.check_writable(fd.as_fd(), &full)?;
         let noted = self.settle.will_change(fd.as_fd());
         self.sys("open", &full, noted)?;
-        let kept = self.sys("dup", rel, fd.try_clone().map_err(|_| Errno::MFILE))?;
-        self.parent = Some((rel.to_owned(), kept));
+        let fd = Rc::new(fd);
+        self.parent = Some((rel.to_owned(), Rc::clone(&fd)));
         Ok(fd)
     }
 

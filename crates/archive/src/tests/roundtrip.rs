@@ -5,7 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use stead_archive::{Devices, Error, Follow, Owner, ReadOptions, Rebase, WriteOptions, read, stat, write};
+use crate::{Devices, Error, Follow, Owner, ReadOptions, Rebase, WriteOptions, read, stat, write};
 use stead_testkit::Command;
 
 struct Dir(PathBuf);
@@ -38,7 +38,7 @@ impl Drop for Dir {
     }
 }
 
-fn carry(from: &Dir, path: &str, to: &Dir, dest: &str, options: &WriteOptions) -> stead_archive::Result<stead_archive::Written> {
+fn carry(from: &Dir, path: &str, to: &Dir, dest: &str, options: &WriteOptions) -> crate::Result<crate::Written> {
     let (_, mut stream) = read(from.fd().as_fd(), Path::new(path), &ReadOptions::default())?;
     write(to.fd().as_fd(), Path::new(dest), &mut stream, options)
 }
@@ -144,7 +144,7 @@ fn stat_says_what_docker_says() {
     assert!(matches!(stat(root.fd().as_fd(), Path::new("/none")), Err(Error::NotFound { path }) if path == "/none"));
     assert!(stat(root.fd().as_fd(), Path::new("/loop")).is_err());
     assert!(stat(root.fd().as_fd(), Path::new("/dir/file/")).unwrap_err().to_string().contains("Not a directory"));
-    let json = serde_json::to_value(&of("/abs")).unwrap();
+    let json = serde_json::to_value(of("/abs")).unwrap();
     assert_eq!(json["linkTarget"], "/dir/file");
     assert!(json["mtime"].as_str().unwrap().ends_with('Z'));
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stead_archive::{Follow, ReadOptions, WriteOptions, read, write};
+use crate::{Follow, ReadOptions, WriteOptions, read, write};
 use stead_testkit::{Canary, Swap, hostile};
 
 fn fresh(name: &str) -> PathBuf {
