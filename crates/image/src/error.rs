@@ -82,7 +82,9 @@ pub enum Error {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Conflict {
     /// Untagging would leave a used image without a name.
-    #[error("unable to remove repository reference \"{reference}\" (must force) - container {container} is using its referenced image {image}")]
+    #[error(
+        "unable to remove repository reference \"{reference}\" (must force) - container {container} is using its referenced image {image}"
+    )]
     LastReference {
         /// As the user wrote it.
         reference: String,

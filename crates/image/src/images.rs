@@ -76,7 +76,7 @@ impl Images {
     /// # Errors
     /// The store's; a damaged record is left out here and reported by [`Images::check`].
     pub fn list_records(&self) -> Result<Vec<ImageRecord>> {
-        let mut all = self.store.read(|tx| every(tx))?;
+        let mut all = self.store.read(every)?;
         all.retain(|image| !image.removed);
         all.sort_by_key(|image| (std::cmp::Reverse(image.created()), image.id.clone()));
         Ok(all)

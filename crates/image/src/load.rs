@@ -69,13 +69,13 @@ impl Images {
             return Err(Error::Archive("neither manifest.json nor index.json is in it".to_owned()));
         };
         let mut loaded = Vec::new();
-        for offer in offers {
+        for offer in &offers {
             loaded.extend(self.load_one(&members, offer, progress)?);
         }
         Ok(loaded)
     }
 
-    fn load_one(&self, members: &Members, offer: Offer, progress: &dyn Progress) -> Result<Vec<Loaded>> {
+    fn load_one(&self, members: &Members, offer: &Offer, progress: &dyn Progress) -> Result<Vec<Loaded>> {
         let config = ImageConfig::parse(&offer.config).map_err(|e| Error::Archive(format!("config: {e}")))?;
         if config.os_or_linux() != "linux" {
             return Err(Error::Archive(format!("cannot load {} image on linux", config.os_or_linux())));

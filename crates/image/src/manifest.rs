@@ -157,7 +157,7 @@ impl Index {
     }
 }
 
-fn bad(error: serde_json::Error) -> Error {
+fn bad(error: impl std::fmt::Display) -> Error {
     Error::Manifest(error.to_string())
 }
 
@@ -184,10 +184,7 @@ mod tests {
         let Document::Index(index) = Document::parse(text.as_bytes(), OCI_INDEX).unwrap() else { panic!("an index") };
         let pick = |p: &str| index.choose(&Platform::parse(p).unwrap());
         assert_eq!(pick("linux/amd64").unwrap().media_type, DOCKER_MANIFEST);
-        assert_eq!(
-            pick("linux/s390x").unwrap_err().to_string(),
-            "no matching manifest for linux/s390x in the manifest list entries"
-        );
+        assert_eq!(pick("linux/s390x").unwrap_err().to_string(), "no matching manifest for linux/s390x in the manifest list entries");
     }
 
     #[test]

@@ -187,11 +187,7 @@ fn check_config(config: &ImageConfig, manifest: &Manifest, reference: &Reference
     if config.rootfs.diff_ids.len() != manifest.layers.len() {
         return Err(Error::Manifest("the config has another number of layers".to_owned()));
     }
-    let have = Platform {
-        os: config.os_or_linux().to_owned(),
-        architecture: config.architecture.clone(),
-        variant: config.variant.clone(),
-    };
+    let have = Platform { os: config.os_or_linux().to_owned(), architecture: config.architecture.clone(), variant: config.variant.clone() };
     match wanted {
         Some(wanted) if have.distance(wanted).is_none() => {
             Err(Error::OtherPlatform { reference: reference.familiar(), wanted: wanted.to_string(), have: have.to_string() })

@@ -160,11 +160,7 @@ fn entries(manifest: &Descriptor, names: &BTreeSet<Reference>) -> Vec<Descriptor
 fn item(image: &ImageRecord, names: &BTreeSet<Reference>) -> Item {
     let config = Digest::parse(&image.id).map(|id| path(&id)).unwrap_or_default();
     let tags: Vec<String> = names.iter().map(Reference::familiar).collect();
-    Item {
-        config,
-        repo_tags: (!tags.is_empty()).then_some(tags),
-        layers: Some(image.diff_ids().iter().map(path).collect()),
-    }
+    Item { config, repo_tags: (!tags.is_empty()).then_some(tags), layers: Some(image.diff_ids().iter().map(path).collect()) }
 }
 
 fn encode(value: &impl serde::Serialize) -> Result<Vec<u8>> {

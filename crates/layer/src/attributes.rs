@@ -28,13 +28,15 @@ impl Attributes {
     /// Reads them from the header and its PAX records.
     pub(crate) fn read<R: Read>(entry: &mut tar::Entry<'_, R>, name: &[u8]) -> Result<Self> {
         let header = entry.header();
-        let owner = |id: std::io::Result<u64>| {
-            let id = u32::try_from(id.map_err(Error::Stream)?).ok().filter(|id| *id != u32::MAX);
+        let fields = header.as_old();
+        let owner = |field: &[u8], id: std::io::Result<u64>| {
+            let id = u32::try_from(number(field, id)?).ok().filter(|id| *id != u32::MAX);
             id.ok_or_else(|| refuse(name, "owner is out of range"))
         };
-        let (uid, gid) = (owner(header.uid())?, owner(header.gid())?);
-        let mode = header.mode().map_err(Error::Stream)? & 0o7777;
-        let seconds = i64::try_from(header.mtime().map_err(Error::Stream)?).unwrap_or(i64::MAX);
+        let (uid, gid) = (owner(&fields.uid, header.uid())?, owner(&fields.gid, header.gid())?);
+        let mode = number(&fields.mode, header.mode().map(u64::from))?;
+        let mode = u32::try_from(mode & 0o7777).unwrap_or(0);
+        let seconds = i64::try_from(number(&fields.mtime, header.mtime())?).unwrap_or(i64::MAX);
         let plain = Timespec { tv_sec: seconds, tv_nsec: 0 };
         let (mut modified, mut accessed) = (plain, None);
         let mut xattrs = Vec::new();
@@ -57,6 +59,11 @@ impl Attributes {
         let times = Timestamps { last_access: accessed.unwrap_or(modified), last_modification: modified };
         Ok(Self { uid, gid, mode, times, xattrs })
     }
+}
+
+/// A number of the header; a field that was never written is zero, as for every other reader.
+fn number(field: &[u8], parsed: std::io::Result<u64>) -> Result<u64> {
+    if field.iter().all(|b| matches!(b, 0 | b' ')) { Ok(0) } else { parsed.map_err(Error::Stream) }
 }
 
 /// `trusted.*` steers overlayfs itself (redirects, opaque directories, metadata-only copies), `user.overlay.*` does so in a user

@@ -48,9 +48,7 @@ impl<'a> Decoded<'a> {
         let magic = head.clone();
         let input = Input { head: Cursor::new(head), stream, count: 0 };
         let inner = match magic.as_slice() {
-            [0x1f, 0x8b, ..] => {
-                Codec::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(INPUT_BUFFER, input))))
-            }
+            [0x1f, 0x8b, ..] => Codec::Gzip(Box::new(flate2::bufread::MultiGzDecoder::new(BufReader::with_capacity(INPUT_BUFFER, input)))),
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
                 let reader = BufReader::with_capacity(INPUT_BUFFER, input);
                 Codec::Zstd(Box::new(zstd::stream::read::Decoder::with_buffer(reader).map_err(Error::Stream)?))

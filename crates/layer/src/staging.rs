@@ -43,7 +43,9 @@ impl Staging {
                 std::mem::forget(self);
                 Ok(())
             }
-            Err(e) if to.exists() && matches!(e.io_kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::DirectoryNotEmpty) => Ok(()),
+            Err(e) if to.exists() && matches!(e.io_kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::DirectoryNotEmpty) => {
+                Ok(())
+            }
             Err(e) => Err(e.into()),
         }
     }

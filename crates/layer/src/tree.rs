@@ -248,7 +248,8 @@ impl Tree {
         let fd = open_in_root(self.root.fd.as_fd(), rel, flags, Mode::empty())?;
         // Where it really is, for the recipe. A wrong answer would be noticed when the tar is rebuilt, by its digest.
         let real = fd_path(fd.as_fd())?;
-        let path = real.strip_prefix(&self.base).map_err(|_outside| refuse(rel.as_os_str().as_bytes(), "name leads outside of the layer"))?;
+        let path =
+            real.strip_prefix(&self.base).map_err(|_outside| refuse(rel.as_os_str().as_bytes(), "name leads outside of the layer"))?;
         Ok(Dir { fd: Rc::new(fd), path: Rc::from(path.as_os_str().as_bytes()) })
     }
 

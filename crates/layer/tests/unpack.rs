@@ -1,17 +1,15 @@
 //! Layers unpacked for real, as root: what lands on disk, what is refused, and whether the same bytes come back.
 
-use std::collections::BTreeMap;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
-
-use sha2::{Digest as _, Sha256};
-use stead_base::layout::Root;
-use stead_base::{Digest, Kind};
-use stead_layer::{Error, Layers};
-use stead_testkit::hostile;
-
+#[cfg(test)]
 mod tests {
-    use super::*;
+    use sha2::{Digest as _, Sha256};
+    use std::collections::BTreeMap;
+    use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
+    use std::path::{Path, PathBuf};
+    use stead_base::layout::Root;
+    use stead_base::{Digest, Kind};
+    use stead_layer::{Error, Layers};
+    use stead_testkit::hostile;
 
     /// A root of its own, removed at the end.
     struct Place(PathBuf);
@@ -228,7 +226,7 @@ mod tests {
         assert!(matches!(error, Error::WrongDigest { .. }), "{error}");
         assert_eq!(error.kind(), Kind::Invalid);
         assert!(place.layers().unpack(&mut &tar[..1300], None).is_err(), "a cut tar is refused");
-        assert_eq!(place.layers().list().unwrap(), [want.clone()]);
+        assert_eq!(place.layers().list().unwrap(), std::slice::from_ref(&want));
         assert_eq!(std::fs::read_dir(place.0.join("layers/.staging")).unwrap().count(), 0, "failures leave nothing");
         assert!(!place.layers().remove(&want, &|| false).unwrap());
         let hold = place.layers().hold().unwrap();

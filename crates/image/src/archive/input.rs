@@ -72,10 +72,7 @@ fn spool(root: &Root, stream: &mut dyn Read) -> Result<File> {
 }
 
 fn compressed(magic: &[u8]) -> bool {
-    matches!(
-        magic,
-        [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [b'B', b'Z', b'h', ..] | [0xfd, b'7', b'z', b'X', b'Z', ..]
-    )
+    matches!(magic, [0x1f, 0x8b, ..] | [0x28, 0xb5, 0x2f, 0xfd, ..] | [b'B', b'Z', b'h', ..] | [0xfd, b'7', b'z', b'X', b'Z', ..])
 }
 
 /// A file below the root that vanishes when it is closed, however we end.

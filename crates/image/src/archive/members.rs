@@ -60,7 +60,6 @@ impl Members {
             }
             all.insert(name, member);
         }
-        drop(tar);
         Ok(Self { file, all })
     }
 

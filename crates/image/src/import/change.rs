@@ -42,9 +42,7 @@ pub(crate) fn apply(config: &mut ContainerDefaults, line: &str) -> Result<()> {
     let (command, rest) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
     let rest = rest.trim();
     let command = command.to_ascii_uppercase();
-    let known = [
-        "CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR",
-    ];
+    let known = ["CMD", "ENTRYPOINT", "ENV", "EXPOSE", "HEALTHCHECK", "LABEL", "ONBUILD", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR"];
     if !known.contains(&command.as_str()) {
         return Err(ChangeError::Command(command));
     }

@@ -89,8 +89,7 @@ impl Access {
             }
         }
         if let Some(bytes) = docker_config {
-            let file: DockerConfig =
-                serde_json::from_slice(bytes).map_err(|e| AccessError { file: "config.json", why: e.to_string() })?;
+            let file: DockerConfig = serde_json::from_slice(bytes).map_err(|e| AccessError { file: "config.json", why: e.to_string() })?;
             access.logins = file.auths.into_iter().filter_map(|(key, auth)| Some((host_of(&key), login(&auth)?))).collect();
         }
         Ok(access)
@@ -145,7 +144,8 @@ mod tests {
 
     #[test]
     fn both_files_are_read() {
-        let registries = br#"{"registry-mirrors":["https://mirror.example/"],"insecure-registries":["reg:5000"],"mirrors":{"quay.io":["http://q"]}}"#;
+        let registries =
+            br#"{"registry-mirrors":["https://mirror.example/"],"insecure-registries":["reg:5000"],"mirrors":{"quay.io":["http://q"]}}"#;
         let config = br#"{"auths":{"https://index.docker.io/v1/":{"auth":"bWU6c2VjcmV0"},"reg:5000":{"username":"a","password":"b"},"x":{"auth":"%%"}}}"#;
         let access = Access::parse(Some(registries), Some(config)).unwrap();
         assert_eq!(access.bases("docker.io"), ["https://mirror.example", "https://registry-1.docker.io"]);

@@ -33,6 +33,8 @@ pub(crate) struct Client<'a> {
     access: &'a Access,
     base: String,
     reference: Reference,
+    /// Tries of one request; one where the next base is plain HTTP of the same host and silence means "not this scheme".
+    tries: u32,
     /// The `Authorization` that worked last.
     authorization: Mutex<Option<String>>,
 }
@@ -50,7 +52,9 @@ impl<'a> Client<'a> {
     /// `base` is one of [`Access::bases`].
     pub(crate) fn new(access: &'a Access, base: &str, reference: &Reference) -> Self {
         let host = Url::parse(base).map(|url| url.host).unwrap_or_default();
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).disable_verification(access.is_insecure(&host)).build();
+        let insecure = access.is_insecure(&host);
+        let tries = if insecure && base.starts_with("https:") { 1 } else { TRIES_MAX };
+        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).disable_verification(insecure).build();
         let agent = Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -62,7 +66,7 @@ impl<'a> Client<'a> {
             .tls_config(tls)
             .build()
             .into();
-        Self { agent, access, base: base.to_owned(), reference: reference.clone(), authorization: Mutex::new(None) }
+        Self { agent, access, base: base.to_owned(), reference: reference.clone(), tries, authorization: Mutex::new(None) }
     }
 
     /// Fetches a manifest or index by tag or digest, whole, and checks its digest.
@@ -111,7 +115,7 @@ impl<'a> Client<'a> {
     /// One GET with retries.
     fn get(&self, url: &str, accept: Option<&str>, at: u64) -> Result<Answer> {
         let mut wait = FIRST_WAIT;
-        for _ in 1..TRIES_MAX {
+        for _ in 1..self.tries {
             match self.get_once(url, accept, at) {
                 // Nobody listening is no passing trouble, and there may be another base to try.
                 Err(error) if error.passing() && !refused(&error) => {}
@@ -252,6 +256,8 @@ fn limited(answer: &mut Answer, limit: u64, url: &str) -> Result<Vec<u8>> {
 fn transport(url: &str, error: ureq::Error) -> Error {
     let source = match error {
         ureq::Error::Io(error) => error,
+        // A server that does not speak TLS will not learn it by asking again.
+        error @ (ureq::Error::Tls(_) | ureq::Error::Rustls(_)) => io::Error::new(io::ErrorKind::InvalidData, error.to_string()),
         other => io::Error::other(other.to_string()),
     };
     Error::Transport { url: url.to_owned(), source }
@@ -261,7 +267,9 @@ fn refused(error: &Error) -> bool {
     match error {
         Error::Transport { source, .. } => {
             let text = source.to_string();
-            source.kind() == io::ErrorKind::ConnectionRefused || text.contains("host not found") || source.kind() == io::ErrorKind::InvalidData
+            source.kind() == io::ErrorKind::ConnectionRefused
+                || text.contains("host not found")
+                || source.kind() == io::ErrorKind::InvalidData
         }
         _ => false,
     }
