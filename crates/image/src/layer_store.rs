@@ -55,9 +55,15 @@ pub trait LayerStore: Send + Sync + std::fmt::Debug {
     /// The store's.
     fn assemble(&self, diff_id: &Digest, out: &mut dyn Write) -> Result<u64, LayerFault>;
 
-    /// Removes a layer; `false` when it stays for now.
+    /// Every layer that is here.
     ///
     /// # Errors
     /// The store's.
-    fn remove(&self, diff_id: &Digest) -> Result<bool, LayerFault>;
+    fn list(&self) -> Result<Vec<Digest>, LayerFault>;
+
+    /// Removes a layer if `unused` still says so when nobody can begin to use it any more; `false` when it stays for now.
+    ///
+    /// # Errors
+    /// The store's.
+    fn remove(&self, diff_id: &Digest, unused: &dyn Fn() -> bool) -> Result<bool, LayerFault>;
 }

@@ -1,19 +1,47 @@
 //! Images: what they are called, what they say, and how they come and go.
 //!
 //! - Purpose: references, manifests, configs and tags; pull, load, save, import, list, inspect, tag, remove.
-//! - Door: [`Images`], [`Reference`], [`Platform`], [`ImageConfig`], [`Progress`], [`LayerStore`] (the port the layer room is plugged into).
+//! - Door: [`Images`] (one method a verb), [`ImageRecord`], [`Reference`], [`Platform`], [`ImageConfig`], [`Progress`], [`LayerStore`] (the port the layer room is plugged into).
 //! - Knows: Docker's and OCI's image formats, the registry protocol, `<root>/images`, its own records.
 //! - Must not know: how layers lie on the disk, containers, the terminal, the environment.
-//! - If we crash here: unreferenced blobs and layers, and files in `images/.staging`; an image exists when its record does. `Images::recover` removes the rest.
+//! - If we crash here: unreferenced blobs and layers, and nameless files; an image exists when its record does. [`Images::sweep`] removes the rest.
 
+mod archive;
+mod blob;
+mod check;
 mod config;
+mod error;
+mod images;
+mod import;
+mod inspect;
 mod layer_store;
+mod list;
+mod load;
+mod manifest;
+mod parallel;
 mod platform;
 mod progress;
+mod pull;
+mod record;
 pub mod reference;
+pub mod registry;
+mod remove;
+mod save;
+mod tag;
 
+pub use archive::input::Input;
 pub use config::{ContainerDefaults, Empty, Healthcheck, History, ImageConfig, RootFs};
+pub use error::{Conflict, Error, Result};
+pub use images::Images;
+pub use import::{ChangeError, ImportOptions};
 pub use layer_store::{LayerFault, LayerHold, LayerInfo, LayerStore};
+pub use list::Summary;
+pub use load::Loaded;
 pub use platform::Platform;
 pub use progress::{Event, Progress, Silent};
+pub use pull::{PullOptions, Pulled};
+pub use record::ImageRecord;
 pub use reference::Reference;
+pub use registry::{Access, AccessError};
+pub use remove::{Removed, Running};
+pub use save::Format;

@@ -28,7 +28,6 @@ impl Progress for Silent {
 }
 
 /// Sends a line without numbers.
-#[expect(dead_code, reason = "pull, load and import report through it")]
 pub(crate) fn say(progress: &dyn Progress, id: &str, status: &str) {
     progress.event(&Event { id, status, current: 0, total: 0 });
 }

@@ -51,7 +51,6 @@ fn begin() -> Result<Server, ()> {
     settle_process(&config);
     match open_shop(&config) {
         Ok((lock, listener, log, signals)) => {
-            first.done();
             Ok(Server::new(config, Shop { lock, listener, log, signals, oom_score: shield_from_oom() }, first))
         }
         Err(failed) => {

@@ -30,6 +30,11 @@ pub fn settle(root: &Root, run_root: &RunRoot, id: &str) -> stead_sys::Result<Op
     // Again, now that nobody else can settle it.
     let Some(state) = read_alive(run_root, id) else { return Ok(None) };
     end_processes(run_root, id, &state);
+    if let Some(written) = exit::read(root, id).filter(|exit| exit.started_at.is_some() && exit.started_at == state.started_at) {
+        // It was killed between the exit and the state that follows from it.
+        stead_sys::durable::remove_file(&run_root.state(id))?;
+        return Ok(Some(written));
+    }
     let exit = Exit {
         // A restarting container had ended before; a running one dies with its monitor, by SIGKILL.
         exit_code: if state.status == Status::Restarting { state.exit_code.unwrap_or(137) } else { 137 },

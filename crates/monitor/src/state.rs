@@ -54,7 +54,7 @@ impl State {
             return None;
         }
         let state = std::fs::read(run_root.state(id)).ok().and_then(|bytes| serde_json::from_slice(&bytes).ok());
-        Some(state.unwrap_or_else(Self::unborn))
+        Some(state.unwrap_or_else(|| Self { monitor_pid: 0, ..Self::unborn() }))
     }
 
     /// The state before the first start.

@@ -163,15 +163,18 @@ fn crun_runs_the_same_bundle() {
         skip("dockerd is not told about crun here");
         return;
     }
-    let look = "sh -c 'echo $(id -u) $(hostname) $(pwd); grep CapEff /proc/self/status; ls /d; cat /proc/self/mounts | cut -d\" \" -f2 | sort -u | tr \"\\n\" \" \"; exit 3'";
+    // crun 1.8 refuses a machine where version 2 control groups beside version 1 keep a controller; a mount namespace hides them from it.
+    let hide = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"";
+    let x = |line: &str| s.cli().args(stead_testkit::split(line)).wrapped("unshare", &["-m", "sh", "-c", hide, "sh"]).run();
+    let look = "sh -c 'echo $(id -u) $(hostname) $(pwd); grep CapEff /proc/self/status; ls /d; exit 3'";
     s.ok("run --rm -v data:/d busybox touch /d/f");
-    let ours = s.x(&format!("run --rm --hostname h -w /tmp -v data:/d busybox {look}")).exits(3);
-    let crun = s.x(&format!("run --rm --runtime crun --hostname h -w /tmp -v data:/d busybox {look}")).exits(3);
-    let head = |text: String| text.lines().take(3).map(str::to_owned).collect::<Vec<_>>();
-    assert_eq!(head(ours.text()), head(crun.text()));
-    s.ok("run -d --name cc --runtime crun busybox sleep 600");
-    assert_eq!(s.ok("exec cc echo inside"), "inside");
-    s.ok("stop -t 0 cc");
+    let ours = x(&format!("run --rm --hostname h -w /tmp -v data:/d busybox {look}")).exits(3);
+    let crun = x(&format!("run --rm --runtime crun --hostname h -w /tmp -v data:/d busybox {look}")).exits(3);
+    assert_eq!(ours.text(), crun.text());
+    x("run -d --name cc --runtime crun busybox sleep 600").ok();
+    assert_eq!(x("exec cc echo inside").ok().text(), "inside");
+    x("stop -t 0 cc").ok();
+    x("rm cc").ok();
     s.x("run --rm --runtime nosuch busybox true").exits(125).says("nosuch");
 }
 

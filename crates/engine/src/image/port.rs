@@ -44,7 +44,11 @@ impl LayerStore for LayerPort {
         self.0.assemble(diff_id, out).map_err(fault)
     }
 
-    fn remove(&self, diff_id: &Digest) -> Result<bool, LayerFault> {
-        self.0.remove(diff_id).map_err(fault)
+    fn list(&self) -> Result<Vec<Digest>, LayerFault> {
+        self.0.list().map_err(fault)
+    }
+
+    fn remove(&self, diff_id: &Digest, unused: &dyn Fn() -> bool) -> Result<bool, LayerFault> {
+        self.0.remove(diff_id, unused).map_err(fault)
     }
 }

@@ -22,25 +22,28 @@ pub(crate) struct Link {
 /// Opens all files of a log, oldest first. The live one is opened first: a rotation in between then shows it twice (and it is taken once), never not at all.
 pub(crate) fn open(path: &Path) -> Result<VecDeque<Link>, Error> {
     let mut links: VecDeque<Link> = VecDeque::new();
-    let mut number = 0;
-    loop {
+    let mut missing = 0;
+    for number in 0.. {
         let name = if number == 0 { path.to_path_buf() } else { numbered(path, number) };
         let file = match File::open(&name) {
             Ok(file) => file,
-            // The live file is missing for the instant between two renames.
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound && number == 0 => {
-                number += 1;
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                missing += 1;
+                // A rotation under way leaves one name free for an instant; two in a row are the end.
+                if missing == 2 {
+                    break;
+                }
                 continue;
             }
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(links),
             Err(source) => return Err(Error::new("open", name, source)),
         };
+        missing = 0;
         let inode = inode(&file, &name)?;
         if !links.iter().any(|link| link.inode == inode) {
             links.push_front(Link { file, inode, offset: 0 });
         }
-        number += 1;
     }
+    Ok(links)
 }
 
 /// What follows a file that has been read to its end and is no longer the live one: the files that are newer than it, oldest first.

@@ -94,6 +94,8 @@ impl Server {
     /// Turns until there is nothing left to do; the exit code of the process.
     pub(super) fn run(mut self) -> i32 {
         self.save_state();
+        // Everything is in place before the creator is told.
+        self.answer(0, Connection::done);
         // The creator may have sent its requests together with the config.
         self.hear(0);
         loop {
