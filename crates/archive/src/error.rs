@@ -13,6 +13,12 @@ pub enum Error {
         /// As the user gave it.
         path: String,
     },
+    /// A path that ends in `/` or goes on after something that is no directory.
+    #[error("lstat {path}: not a directory")]
+    NoDirectory {
+        /// As the user gave it.
+        path: String,
+    },
     /// An archive can only be unpacked into a directory.
     #[error("extraction point is not a directory")]
     NotADirectory,
@@ -88,6 +94,16 @@ pub enum Error {
         /// Where it was given up.
         path: String,
     },
+    /// A user or group that the root does not know.
+    #[error("unable to find {what} {name}: no matching entries in {file} file")]
+    NoAccount {
+        /// `user` or `group`.
+        what: &'static str,
+        /// As it was given.
+        name: String,
+        /// Where it was looked for.
+        file: &'static str,
+    },
     /// The incoming stream broke off or could not be decompressed.
     #[error("read archive: {0}")]
     Stream(#[source] io::Error),
@@ -113,6 +129,7 @@ impl Error {
         match self {
             Self::NotFound { .. } => Kind::NotFound,
             Self::NotADirectory
+            | Self::NoDirectory { .. }
             | Self::DirectoryInTheWay { .. }
             | Self::FileInTheWay { .. }
             | Self::Outside { .. }
@@ -120,6 +137,7 @@ impl Error {
             | Self::Malformed { .. }
             | Self::Limit { .. }
             | Self::TooDeep { .. }
+            | Self::NoAccount { .. }
             | Self::Stream(_) => Kind::Invalid,
             Self::RootReadOnly | Self::VolumeReadOnly => Kind::Invalid,
             Self::Codec { .. } => Kind::Unsupported,

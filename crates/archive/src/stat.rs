@@ -94,6 +94,7 @@ pub(crate) fn open_last(root: BorrowedFd<'_>, inside: &str, asked: &Path) -> Res
 pub(crate) fn missing(error: stead_sys::Error, asked: &Path) -> Error {
     match error.io_kind() {
         std::io::ErrorKind::NotFound => Error::NotFound { path: asked.to_string_lossy().into_owned() },
+        std::io::ErrorKind::NotADirectory => Error::NoDirectory { path: asked.to_string_lossy().into_owned() },
         _ => Error::Sys(stead_sys::Error::new(error.op, asked, error.source)),
     }
 }

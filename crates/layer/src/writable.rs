@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use stead_base::layout::{Root, RunRoot};
-use stead_sys::lock::Lock;
+pub use stead_sys::lock::Lock as Hold;
 use stead_sys::{Result, durable, tree};
 
 /// The two directories overlayfs writes to.
@@ -42,8 +42,8 @@ fn make(dir: &Path, mode: u32) -> Result<()> {
 ///
 /// # Errors
 /// The lock file cannot be made.
-pub fn hold(run_root: &RunRoot, id: &str) -> Result<Lock> {
-    Lock::exclusive(&run_root.locks().join(format!("rootfs-{id}")))
+pub fn hold(run_root: &RunRoot, id: &str) -> Result<Hold> {
+    Hold::exclusive(&run_root.locks().join(format!("rootfs-{id}")))
 }
 
 /// Moves a removed container's directory to the trash and deletes what is in the trash under that name.

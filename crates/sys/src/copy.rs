@@ -88,6 +88,15 @@ pub fn copy_tree(src: BorrowedFd<'_>, dst: BorrowedFd<'_>, options: &CopyOptions
     Ok(stats)
 }
 
+/// Gives `dst` the owner, mode, extended attributes and times of `src`; both are directories. Not durable by itself.
+///
+/// # Errors
+/// The first refusal.
+pub fn copy_attributes(src: BorrowedFd<'_>, dst: BorrowedFd<'_>, shown: &Path) -> Result<()> {
+    let stat = fs::fstat(src).map_err(|e| Error::new("stat", shown, e))?;
+    attributes::set_all(src, dst, &stat, &mut crate::xattr::Scratch::default(), shown)
+}
+
 impl CopyStats {
     fn plus(self, other: Self) -> Self {
         Self { files: self.files + other.files, directories: self.directories + other.directories, bytes: self.bytes + other.bytes }

@@ -151,6 +151,25 @@ pub fn remove_file(path: &Path) -> Result<()> {
     }
 }
 
+/// 32 random hexadecimal digits, for names nobody else can have taken.
+///
+/// # Errors
+/// The kernel gives no random bytes.
+pub fn unique_name() -> Result<String> {
+    random_bytes::<16>().map(|bytes| bytes.iter().map(|b| format!("{b:02x}")).collect())
+}
+
+/// Random bytes of the kernel, good enough for ids and keys.
+///
+/// # Errors
+/// The kernel gives none.
+pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    // Up to 256 bytes come in one piece (getrandom(2)).
+    rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty()).map_err(|e| Error::new("getrandom", "", e))?;
+    Ok(bytes)
+}
+
 /// Creates a directory that needs no durability of its own because a later [`rename`] and [`sync_fs`] publish it.
 ///
 /// # Errors

@@ -56,6 +56,40 @@ pub fn entries(dir: impl AsFd) -> rustix::io::Result<Vec<Entry>> {
     Ok(out)
 }
 
+/// Whether a directory has nothing but `ignored` in it.
+///
+/// # Errors
+/// It can not be read.
+pub fn is_empty_but(dir: impl AsFd, ignored: &[&CStr], shown: &Path) -> Result<bool> {
+    // A descriptor of its own: the caller's may have been read before and stand at the end.
+    let own = open_dir(&dir, c".").map_err(|e| Error::new("open", shown, e))?;
+    let all = entries(&own).map_err(|e| Error::new("readdir", shown, e))?;
+    Ok(all.iter().all(|entry| ignored.contains(&entry.name.as_c_str())))
+}
+
+/// Moves everything in `from` into `to`, replacing nothing. Returns how many names stayed because `to` had them.
+/// Idempotent: after a crash the same call moves the rest. Not durable by itself.
+///
+/// # Errors
+/// The first name that can not be moved.
+pub fn move_entries(from: impl AsFd, to: impl AsFd, shown: &Path) -> Result<u64> {
+    let own = open_dir(&from, c".").map_err(|e| Error::new("open", shown, e))?;
+    let mut stayed = 0;
+    for Entry { name, .. } in entries(&own).map_err(|e| Error::new("readdir", shown, e))? {
+        match fs::renameat_with(&own, &*name, &to, &*name, fs::RenameFlags::NOREPLACE) {
+            Ok(()) | Err(Errno::NOENT) => {}
+            Err(Errno::EXIST) => stayed += 1,
+            // File systems without NOREPLACE: the look before the rename is all there is; callers hold a lock.
+            Err(Errno::INVAL) => match fs::statat(&to, &*name, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(_) => stayed += 1,
+                Err(_) => fs::renameat(&own, &*name, &to, &*name).map_err(|e| Error::new("rename", shown.join(OsStr::from_bytes(name.to_bytes())), e))?,
+            },
+            Err(e) => return Err(Error::new("rename", shown.join(OsStr::from_bytes(name.to_bytes())), e)),
+        }
+    }
+    Ok(stayed)
+}
+
 /// Removes `name` in `dir` with everything below it.
 ///
 /// Crosses no mount: a mount point below is an error and stays, with its parents; the rest is removed.

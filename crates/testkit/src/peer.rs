@@ -110,15 +110,21 @@ impl Dockerd {
 
 impl Drop for Dockerd {
     fn drop(&mut self) {
-        let ids = self.x("ps -aq").lines();
-        if !ids.is_empty() {
-            let removed = self.cli().args(["rm", "-fv"]).args(ids).run();
-            if removed.code != 0 {
-                sandbox::note(&removed.to_string());
-            }
+        // A daemon that hangs panics these commands, which must not happen while another panic is on its way.
+        let removed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let ids = self.x("ps -aq").lines();
+            if ids.is_empty() { 0 } else { self.cli().args(["rm", "-fv"]).args(ids).run().code }
+        }));
+        if !matches!(removed, Ok(0)) {
+            sandbox::note("dockerd could not remove its containers");
         }
         if let Some(child) = &mut self.child {
             end(child, Duration::from_secs(20));
+        }
+        for (pid, _) in crate::processes_naming(&self.dir.to_string_lossy()) {
+            if let Some(pid) = rustix::process::Pid::from_raw(pid) {
+                rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
+            }
         }
         crate::unmount_below(&self.dir);
         std::fs::remove_dir_all(&self.dir).ok();

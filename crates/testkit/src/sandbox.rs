@@ -207,7 +207,10 @@ impl Sandbox {
 
 impl Drop for Sandbox {
     fn drop(&mut self) {
-        let left = if matches!(self.under, Under::Stead(_)) && self.root.exists() { self.sweep() } else { Vec::new() };
+        let ours = matches!(self.under, Under::Stead(_)) && self.root.exists();
+        // An engine that hangs panics the sweep, which must not happen while another panic is on its way.
+        let sweep = || std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| self.sweep()));
+        let left = if ours { sweep().unwrap_or_else(|_| vec!["the sweep itself failed".to_owned()]) } else { Vec::new() };
         unmount_below(&self.dir);
         if mounts_below(&self.dir).is_empty() {
             std::fs::remove_dir_all(&self.dir).ok();

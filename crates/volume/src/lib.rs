@@ -1,1 +1,28 @@
-//! The `volume` room.
+//! Volumes: directories that outlive containers.
+//!
+//! Purpose: create, find, fill, mount, remove and repair volumes so that what was acknowledged is never lost.
+//! Door: [`Volumes`], [`Volume`], [`CreateRequest`], [`Populate`], [`Error`], [`trash::sweep`], [`driver`].
+//! Knows: the layout of a volume's directory, its sidecar, drivers, the trash, who refers to a volume.
+//! Must not know: containers' records, images, the terminal, HTTP.
+//! If we crash here: a volume exists whole or not at all, is populated whole or not at all; [`Volumes::repair`] and the next command finish the rest.
+
+mod create;
+pub mod driver;
+mod error;
+mod populate;
+mod record;
+mod recover;
+mod remove;
+mod sidecar;
+mod staging;
+pub mod trash;
+mod volumes;
+
+pub use create::{Created, CreateRequest};
+pub use error::{Error, Result};
+pub use populate::{Populate, Populated, When};
+pub use record::{ANONYMOUS_LABEL, LOCAL, State, Volume};
+pub use recover::Finding;
+pub use remove::Removed;
+pub use volumes::Volumes;
+

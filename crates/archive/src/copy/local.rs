@@ -1,14 +1,17 @@
 //! The end of a copy that lies on this machine: looked at with the rights and the eyes of the user.
 
 use std::io;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 
 use stead_base::Kind;
 
-use super::landing::Endpoint;
-use super::paths::{base, clean, ends_in_separator, join, names_content, parent, preserve_trailing, rebase_name, split_entry};
-use crate::{Error, Result};
+use rustix::fs::{Mode, OFlags};
+
+use super::landing::{Endpoint, Landing};
+use super::paths::{asserts_directory, base, clean, join, parent, preserve_trailing, rebase_name, split_entry};
+use crate::{Devices, Error, Follow, Owner, ReadOptions, Rebase, Result, TreeReader, WriteOptions, Written};
 
 /// How many symlinks a destination may lead through; Docker's number.
 const LINKS_MAX: u32 = 10;
@@ -24,6 +27,9 @@ pub fn absolute(path: &str, here: &str) -> String {
 /// # Errors
 /// What the file system says, in the client's words.
 pub fn source(path: &str, follow: bool) -> Result<Endpoint> {
+    if asserts_directory(path) && std::fs::metadata(path.trim_end_matches(['/', '.'])).is_ok_and(|meta| !meta.is_dir()) {
+        return Err(Error::Local { text: "not a directory".into(), kind: Kind::Invalid });
+    }
     let (resolved, rebase) = if follow {
         let real = real_path(path)?;
         rebase_name(path, &real)
@@ -98,15 +104,23 @@ fn real_path(path: &str) -> Result<String> {
     }
 }
 
+/// The component that is not there; where it is a symlink, what is missing behind it.
 fn first_missing(path: &str) -> String {
-    let mut seen = PathBuf::new();
-    for part in Path::new(path).components() {
-        seen.push(part);
-        if std::fs::symlink_metadata(&seen).is_err() {
-            break;
+    let mut path = path.to_owned();
+    for _ in 0..LINKS_MAX {
+        let mut seen = PathBuf::new();
+        for part in Path::new(&path).components() {
+            seen.push(part);
+            if std::fs::metadata(&seen).is_err() {
+                break;
+            }
         }
+        let missing = seen.to_string_lossy().into_owned();
+        let Ok(target) = std::fs::read_link(&seen) else { return missing };
+        let target = target.to_string_lossy();
+        path = if target.starts_with('/') { clean(&target) } else { join(&parent(&missing), &target) };
     }
-    seen.to_string_lossy().into_owned()
+    path
 }
 
 fn said(call: &str, path: &str, error: &io::Error) -> Error {
@@ -125,7 +139,39 @@ fn said(call: &str, path: &str, error: &io::Error) -> Error {
     Error::Local { text: format!("{call} {path}: {words}"), kind }
 }
 
-/// Whether the user asked for the content of a directory or a directory by its ending.
-pub fn means_directory(path: &str) -> bool {
-    names_content(path) || ends_in_separator(path)
+/// The archive of a source, its top renamed as the landing asks.
+///
+/// # Errors
+/// What the file system says.
+pub fn pack(source: &Endpoint, landing: &Landing) -> Result<TreeReader> {
+    let name = landing.rename.as_ref().map(|(_, new)| new.clone()).or_else(|| source.rebase.clone());
+    let root = top("/")?;
+    Ok(crate::read(root.as_fd(), Path::new(&source.path), &ReadOptions { name })?.1)
+}
+
+/// Unpacks a container's archive where it lands on this machine. Symlinks are not followed below that directory: whatever a container put
+/// into its archive stays in it.
+///
+/// With `archive_mode` owners are kept and devices are made; without it files are the caller's and devices are left out.
+///
+/// # Errors
+/// As [`crate::write`].
+pub fn unpack(source: &Endpoint, landing: &Landing, archive_mode: bool, stream: &mut dyn io::Read) -> Result<Written> {
+    let old = split_entry(&source.path).1;
+    let new = landing.rename.as_ref().map(|(_, new)| new.clone()).or_else(|| source.rebase.clone());
+    let options = WriteOptions {
+        no_overwrite_dir_non_dir: true,
+        follow: Follow::Never,
+        owner: if archive_mode { Owner::Archive } else { Owner::Caller },
+        devices: if archive_mode { Devices::Create } else { Devices::Skip },
+        rebase: new.map(|new| Rebase { old, new }),
+    };
+    let dir = top(&landing.dir)?;
+    crate::write(dir.as_fd(), Path::new("."), stream, &options)
+}
+
+/// A directory the user named, symlinks and all.
+fn top(path: &str) -> Result<OwnedFd> {
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    rustix::fs::open(path, flags, Mode::empty()).map_err(|errno| said("open", path, &errno.into()))
 }

@@ -143,7 +143,7 @@ fn stat_says_what_docker_says() {
     assert_eq!(of("/broken").link_target, "/nowhere/at/all");
     assert!(matches!(stat(root.fd().as_fd(), Path::new("/none")), Err(Error::NotFound { path }) if path == "/none"));
     assert!(stat(root.fd().as_fd(), Path::new("/loop")).is_err());
-    assert!(stat(root.fd().as_fd(), Path::new("/dir/file/")).unwrap_err().to_string().contains("Not a directory"));
+    assert!(stat(root.fd().as_fd(), Path::new("/dir/file/")).unwrap_err().to_string().contains("lstat /dir/file/: not a directory"));
     let json = serde_json::to_value(of("/abs")).unwrap();
     assert_eq!(json["linkTarget"], "/dir/file");
     assert!(json["mtime"].as_str().unwrap().ends_with('Z'));

@@ -89,7 +89,7 @@ impl Engine {
         }
     }
 
-    fn write_engine_files(&self, container: &Container) -> Result<()> {
+    pub(super) fn write_engine_files(&self, container: &Container) -> Result<()> {
         let (config, host) = (&container.config, &container.host);
         let hostname = super::plan::hostname(container);
         let on_host = host.network_mode == "host";

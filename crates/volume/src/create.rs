@@ -1,0 +1,162 @@
+//! `volume create`: aside, whole, then one rename.
+
+use std::collections::BTreeMap;
+
+use stead_base::ids::random_hex64;
+use stead_base::time::Time;
+use stead_mount::names::check_volume_name;
+use stead_store::Record;
+use stead_sys::durable;
+
+use crate::error::disk;
+use crate::record::{ANONYMOUS_LABEL, LOCAL, State, Volume};
+use crate::sidecar::{self, Found};
+use crate::staging::Staging;
+use crate::{Error, Result, Volumes, driver};
+
+/// What is asked for.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CreateRequest {
+    /// Empty: the engine makes one up, and the volume is anonymous.
+    pub name: String,
+    /// Empty: the existing volume's, else `local`.
+    pub driver: String,
+    /// Labels.
+    pub labels: BTreeMap<String, String>,
+    /// The driver's options.
+    pub options: BTreeMap<String, String>,
+    /// Whether a given name was made up by the engine nevertheless.
+    pub anonymous: bool,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Created {
+    /// The volume as it is.
+    pub volume: Volume,
+    /// Whether this call made it.
+    pub is_new: bool,
+    /// For an existing volume: what it has differently from what was asked, one sentence each.
+    pub differs: Vec<String>,
+}
+
+impl Volumes {
+    /// Makes a volume, or finds the one of that name. When it returns, the volume survives a power cut.
+    ///
+    /// # Errors
+    /// A name, driver or option that can not be (nothing is left behind); another driver's volume of that name; the disk.
+    pub fn create(&self, request: CreateRequest) -> Result<Created> {
+        let request = named(request)?;
+        let name = &request.name;
+        check_volume_name(name).map_err(|source| Error::Name { name: name.clone(), source })?;
+        if let Some(existing) = self.indexed(name)? {
+            return compare(existing, &request);
+        }
+        let wanted = if request.driver.is_empty() { LOCAL } else { &request.driver };
+        let driver = driver::named(wanted, &self.root, &self.run_root)
+            .ok_or_else(|| Error::Driver { name: name.clone(), driver: wanted.to_owned() })?;
+        driver.check(name, &request.options)?;
+        let _lock = self.lock(name)?;
+        if let Some(existing) = self.settled(name)? {
+            return compare(existing, &request);
+        }
+        let volume = Volume {
+            name: name.clone(),
+            driver: wanted.to_owned(),
+            uuid: durable::unique_name()?,
+            labels: request.labels,
+            options: request.options,
+            created_at: Time::now(),
+            anonymous: request.anonymous,
+            state: State::New,
+            populated_from: None,
+        };
+        self.place(&volume)?;
+        self.store.publish(|tx| tx.put(&volume))?;
+        Ok(Created { volume, is_new: true, differs: Vec::new() })
+    }
+
+    /// The quick way for a volume that is whole and known: no lock, nothing written.
+    fn indexed(&self, name: &str) -> Result<Option<Volume>> {
+        if !self.store.read(|tx| tx.exists(Volume::KIND, name))? || !self.path(name).is_dir() {
+            return Ok(None);
+        }
+        self.find(name)
+    }
+
+    /// Under the lock: the volume that is there, with whatever a crash or a hand left out put right.
+    pub(crate) fn settled(&self, name: &str) -> Result<Option<Volume>> {
+        let Some(mut volume) = self.find(name)? else { return Ok(None) };
+        let data = self.path(name);
+        if !data.is_dir() {
+            // Deleted by hand: the volume is empty now, and an image may fill it again.
+            durable::create_dir(&data, 0o755).map_err(disk("create", name))?;
+            volume.state = State::New;
+            sidecar::write(&self.root.volume(name), &volume)?;
+        } else if matches!(sidecar::look(&self.root, name)?, Found::Adopted(_)) {
+            sidecar::write(&self.root.volume(name), &volume)?;
+        }
+        if self.record(name).is_none() {
+            self.store.publish(|tx| tx.put(&volume))?;
+        }
+        Ok(Some(volume))
+    }
+
+    /// Puts the whole directory in place.
+    fn place(&self, volume: &Volume) -> Result<()> {
+        let failed = disk("create", &volume.name);
+        let stage = Staging::new(&self.root, &self.run_root)?;
+        let data = stage.path().join("_data");
+        durable::make_dir(&data, 0o755).map_err(&failed)?;
+        sidecar::write(stage.path(), volume)?;
+        durable::sync_dir(&data).map_err(&failed)?;
+        stage.publish(&self.root.volume(&volume.name)).map_err(&failed)
+    }
+}
+
+/// Fills in the name of a volume that has none.
+fn named(mut request: CreateRequest) -> Result<CreateRequest> {
+    if request.name.is_empty() {
+        request.name = random_hex64(durable::random_bytes()?);
+        request.anonymous = true;
+    }
+    if request.anonymous {
+        request.labels.entry(ANONYMOUS_LABEL.to_owned()).or_default();
+    }
+    Ok(request)
+}
+
+fn compare(volume: Volume, request: &CreateRequest) -> Result<Created> {
+    if !request.driver.is_empty() && request.driver != volume.driver {
+        return Err(Error::OtherDriver { name: volume.name, driver: volume.driver });
+    }
+    let differs = differences(&volume, request);
+    Ok(Created { volume, is_new: false, differs })
+}
+
+/// Where an existing volume is not what was asked for. Asking for nothing asks for no difference.
+fn differences(volume: &Volume, request: &CreateRequest) -> Vec<String> {
+    let mut found = Vec::new();
+    let mut say = |what: &str, key: &str, has: Option<&String>, asked: Option<&String>| {
+        let has = has.map_or_else(|| "not set".to_owned(), |v| format!("{v:?}"));
+        let asked = asked.map_or_else(|| "not set".to_owned(), |v| format!("{v:?}"));
+        found.push(format!("volume {:?} already exists and was left as it is: its {what} {key:?} is {has}, asked was {asked}", volume.name));
+    };
+    if !request.options.is_empty() {
+        for key in volume.options.keys().chain(request.options.keys().filter(|k| !volume.options.contains_key(*k))) {
+            let (has, asked) = (volume.options.get(key), request.options.get(key));
+            if has != asked {
+                // An option may hold a password.
+                let hidden = |v: Option<&String>| v.map(|v| stead_mount::local::masked(v));
+                say("option", key, hidden(has).as_ref(), hidden(asked).as_ref());
+            }
+        }
+    }
+    for (key, asked) in &request.labels {
+        let has = volume.labels.get(key);
+        if has != Some(asked) && key != ANONYMOUS_LABEL {
+            say("label", key, has, Some(asked));
+        }
+    }
+    found
+}

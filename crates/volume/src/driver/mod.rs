@@ -1,0 +1,79 @@
+//! Drivers: who makes a volume's content available. One visible list, one conformance suite.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use stead_base::layout::{Root, RunRoot};
+
+use crate::Result;
+use crate::record::{LOCAL, Volume};
+
+pub mod conformance;
+mod local;
+
+/// What a volume's content lives on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Storage {
+    /// The volume's own directory; always there.
+    Directory,
+    /// Something that is mounted on the directory while it is used, and keeps its content.
+    Device,
+    /// The same, and the content is gone when nobody uses it (tmpfs).
+    Memory,
+}
+
+/// The life of a volume as a driver sees it: `check` before it is created; then any number of holders come (`mount`) and go
+/// (`unmount`), the first and the last of which make a difference; when nobody holds it (`is_idle`) it may be removed.
+///
+/// Holders are container ids, a set: the same id twice is one holder, and a crash never leaves a wrong count.
+pub trait Driver: std::fmt::Debug {
+    /// The name people give with `--driver`.
+    fn name(&self) -> &'static str;
+
+    /// `local` or `global`, as Docker's API shows it.
+    fn scope(&self) -> &'static str {
+        "local"
+    }
+
+    /// Refuses options that can not be; touches nothing.
+    ///
+    /// # Errors
+    /// Docker's text, with `create NAME: ` before it.
+    fn check(&self, name: &str, options: &BTreeMap<String, String>) -> Result<()>;
+
+    /// What the content lives on.
+    ///
+    /// # Errors
+    /// Stored options that can not be read.
+    fn storage(&self, volume: &Volume) -> Result<Storage>;
+
+    /// Where the content is while it is mounted.
+    fn path(&self, volume: &Volume) -> PathBuf;
+
+    /// Makes the content available for `holder`; idempotent.
+    ///
+    /// # Errors
+    /// The device can not be mounted; `holder` is then none.
+    fn mount(&self, volume: &Volume, holder: &str) -> Result<PathBuf>;
+
+    /// `holder` needs it no longer; idempotent.
+    ///
+    /// # Errors
+    /// The device is busy; the holder is gone nevertheless.
+    fn unmount(&self, volume: &Volume, holder: &str) -> Result<()>;
+
+    /// Whether nobody holds it.
+    ///
+    /// # Errors
+    /// The ledger can not be read.
+    fn is_idle(&self, volume: &Volume) -> Result<bool>;
+}
+
+/// The driver of that name.
+#[must_use]
+pub fn named<'a>(name: &str, root: &'a Root, run_root: &'a RunRoot) -> Option<Box<dyn Driver + 'a>> {
+    match name {
+        LOCAL => Some(Box::new(local::Local { root, run_root })),
+        _ => None,
+    }
+}

@@ -1,0 +1,152 @@
+//! What can go wrong with volumes, in Docker's words where it has some.
+
+use std::path::PathBuf;
+
+use stead_base::Kind;
+use stead_mount::activate::ActivateError;
+use stead_mount::local::LocalError;
+use stead_mount::names::NameError;
+
+/// What every function of this room returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A failure of a volume verb.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The name can not be.
+    #[error("create {name}: {source}")]
+    Name {
+        /// The name.
+        name: String,
+        /// Why.
+        #[source]
+        source: NameError,
+    },
+    /// An option can not be.
+    #[error("create {name}: {source}")]
+    Options {
+        /// The volume.
+        name: String,
+        /// Why.
+        #[source]
+        source: LocalError,
+    },
+    /// No such driver.
+    #[error("create {name}: error looking up volume plugin {driver}: plugin \"{driver}\" not found")]
+    Driver {
+        /// The volume.
+        name: String,
+        /// The driver.
+        driver: String,
+    },
+    /// The volume exists with another driver.
+    #[error("create {name}: driver '{driver}' already has volume '{name}': volume name must be unique")]
+    OtherDriver {
+        /// The volume.
+        name: String,
+        /// The driver that has it.
+        driver: String,
+    },
+    /// It is not there.
+    #[error("get {name}: no such volume")]
+    NotFound {
+        /// The volume.
+        name: String,
+    },
+    /// Containers refer to it.
+    #[error("remove {name}: volume is in use - [{}]", users.join(", "))]
+    InUse {
+        /// The volume.
+        name: String,
+        /// Ids of the containers.
+        users: Vec<String>,
+    },
+    /// Something is mounted on or below it on this host.
+    #[error("remove {name}: volume has active mounts: {}", at.display())]
+    Mounted {
+        /// The volume.
+        name: String,
+        /// Where.
+        at: PathBuf,
+    },
+    /// The disk was full while it was populated; it is as it was before.
+    #[error("populate volume {name}: no space left on device: {path} does not fit below {} ({free} bytes free)", below.display())]
+    NoSpace {
+        /// The volume.
+        name: String,
+        /// The file of the image that did not fit.
+        path: String,
+        /// Where the space is missing.
+        below: PathBuf,
+        /// What was free when the attempt had been taken back.
+        free: u64,
+    },
+    /// Its content could not be copied; it is as it was before.
+    #[error("populate volume {name}: {source}")]
+    Populate {
+        /// The volume.
+        name: String,
+        /// Why.
+        #[source]
+        source: stead_sys::Error,
+    },
+    /// Its sidecar can not be believed, and the store has no good record either.
+    #[error("volume {name}: {} is damaged: {reason}; `stead system check --repair` keeps the content and writes a new one", path.display())]
+    Sidecar {
+        /// The volume.
+        name: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// Its device could not be mounted or unmounted.
+    #[error(transparent)]
+    Activate(#[from] ActivateError),
+    /// The records failed.
+    #[error(transparent)]
+    Store(#[from] stead_store::Error),
+    /// The disk failed.
+    #[error("{act} {name}: {source}")]
+    Disk {
+        /// The verb.
+        act: &'static str,
+        /// The volume.
+        name: String,
+        /// Why.
+        #[source]
+        source: stead_sys::Error,
+    },
+    /// Something about the volumes' directory itself.
+    #[error(transparent)]
+    Sys(#[from] stead_sys::Error),
+}
+
+impl Error {
+    /// The universal kind.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Name { source, .. } => source.kind(),
+            Self::Options { source, .. } => source.kind(),
+            Self::Driver { .. } | Self::NotFound { .. } => Kind::NotFound,
+            Self::OtherDriver { .. } => Kind::Conflict,
+            Self::InUse { .. } | Self::Mounted { .. } => Kind::InUse,
+            Self::NoSpace { .. } => Kind::NoSpace,
+            Self::Activate(e) => e.kind(),
+            Self::Store(e) => e.kind(),
+            Self::Populate { source, .. } | Self::Disk { source, .. } | Self::Sys(source) if is_full(source) => Kind::NoSpace,
+            Self::Sidecar { .. } | Self::Populate { .. } | Self::Disk { .. } | Self::Sys(_) => Kind::Internal,
+        }
+    }
+}
+
+/// Whether a disk or a quota had no room.
+pub(crate) fn is_full(error: &stead_sys::Error) -> bool {
+    matches!(error.io_kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+}
+
+/// Adds verb and volume to a failure of the disk.
+pub(crate) fn disk(act: &'static str, name: &str) -> impl Fn(stead_sys::Error) -> Error {
+    move |source| Error::Disk { act, name: name.to_owned(), source }
+}

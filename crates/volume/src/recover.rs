@@ -1,0 +1,165 @@
+//! What a crash, a full disk or a hand left: found by `recover`, put right by `repair`. Content is never deleted here.
+
+use stead_base::time::Time;
+use stead_sys::durable;
+
+use crate::error::disk;
+use crate::record::Volume;
+use crate::sidecar::{self, Found};
+use crate::{Error, Result, Volumes, staging, trash};
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Finding {
+    /// The volume, or the path.
+    pub subject: String,
+    /// What is wrong, in one clause.
+    pub problem: String,
+    /// Whether it is right now.
+    pub repaired: bool,
+}
+
+impl Volumes {
+    /// Looks, changes nothing.
+    ///
+    /// # Errors
+    /// The directory or the records as a whole can not be read; one bad volume is one finding.
+    pub fn recover(&self) -> Result<Vec<Finding>> {
+        self.inspect_all(false)
+    }
+
+    /// Looks and puts right.
+    ///
+    /// # Errors
+    /// As [`Volumes::recover`].
+    pub fn repair(&self) -> Result<Vec<Finding>> {
+        self.inspect_all(true)
+    }
+
+    /// Enters every volume on the disk into the records: after they were lost or put aside. Returns how many there are.
+    ///
+    /// # Errors
+    /// The directory can not be read, the records can not be written. A volume that can not be read is left for [`Volumes::repair`].
+    pub fn rebuild_index(&self) -> Result<usize> {
+        let volumes: Vec<Volume> = self.list()?.into_iter().filter_map(Result::ok).collect();
+        self.store.publish(|tx| {
+            for volume in &volumes {
+                tx.put(volume)?;
+            }
+            Ok::<_, Error>(())
+        })?;
+        Ok(volumes.len())
+    }
+
+    fn inspect_all(&self, repair: bool) -> Result<Vec<Finding>> {
+        let mut findings = Vec::new();
+        for name in self.names()? {
+            // One volume that resists must not hide the others.
+            if let Err(e) = self.inspect_one(&name, repair, &mut findings) {
+                findings.push(Finding { subject: name, problem: e.to_string(), repaired: false });
+            }
+        }
+        self.inspect_records(repair, &mut findings)?;
+        self.inspect_staging(repair, &mut findings)?;
+        Ok(findings)
+    }
+
+    fn inspect_one(&self, name: &str, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
+        let mut found = |problem: String, repaired: bool| findings.push(Finding { subject: name.to_owned(), problem, repaired });
+        let record = self.store.read(|tx| tx.get::<Volume>(name));
+        match sidecar::look(&self.root, name)? {
+            Found::Nothing => return Ok(()),
+            Found::Damaged(reason) => {
+                if repair {
+                    self.renew_sidecar(name)?;
+                }
+                found(format!("its volume.json is damaged: {reason}"), repair);
+            }
+            Found::Adopted(_) if !matches!(&record, Ok(Some(_))) => {
+                if repair {
+                    let _lock = self.lock(name)?;
+                    self.settled(name)?;
+                }
+                found("it was put there by hand and has no volume.json".to_owned(), repair);
+                return Ok(());
+            }
+            Found::Adopted(_) => {
+                if repair {
+                    let _lock = self.lock(name)?;
+                    self.settled(name)?;
+                }
+                found("its volume.json is missing".to_owned(), repair);
+            }
+            Found::Volume(volume) if !matches!(&record, Ok(Some(_))) => {
+                if repair {
+                    self.store.publish(|tx| tx.put(&volume))?;
+                }
+                found("it has no good record".to_owned(), repair);
+            }
+            Found::Volume(_) => {}
+        }
+        if !self.path(name).is_dir() {
+            if repair {
+                let _lock = self.lock(name)?;
+                self.settled(name)?;
+            }
+            found("its _data directory is missing".to_owned(), repair);
+        }
+        if self.has_left_over(name) {
+            let repaired = repair && self.finish_left_over(name)?;
+            found("it was being populated when that was interrupted".to_owned(), repaired);
+        }
+        Ok(())
+    }
+
+    fn has_left_over(&self, name: &str) -> bool {
+        crate::populate::left_over(&self.root.volume(name))
+    }
+
+    /// Keeps the damaged file under another name and writes a new one: from the record, or as for a directory put there by hand.
+    fn renew_sidecar(&self, name: &str) -> Result<()> {
+        let _lock = self.lock(name)?;
+        let path = self.root.volume_sidecar(name);
+        let aside = self.root.volume(name).join(format!("volume.json.damaged-{}", Time::now().seconds()));
+        durable::rename(&path, &aside).map_err(disk("repair", name))?;
+        if let Some(volume) = self.record(name) {
+            return sidecar::write(&self.root.volume(name), &volume);
+        }
+        self.store.publish(|tx| tx.delete::<Volume>(name))?;
+        self.settled(name).map(drop)
+    }
+
+    /// Records whose directory is gone: deleted by hand, or the disk was exchanged.
+    fn inspect_records(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
+        let records = self.store.read(|tx| tx.list::<Volume>())?;
+        for record in records {
+            let name = match record {
+                Ok(volume) => volume.name,
+                Err(bad) => bad.id,
+            };
+            if self.root.volume(&name).is_dir() {
+                continue;
+            }
+            let users = self.users(&name)?;
+            let mut repaired = false;
+            if repair && users.is_empty() {
+                let _lock = self.lock(&name)?;
+                repaired = !self.root.volume(&name).is_dir() && self.store.publish(|tx| tx.delete::<Volume>(&name))?;
+            }
+            let used = if users.is_empty() { String::new() } else { format!(", and containers refer to it: {}", users.join(", ")) };
+            findings.push(Finding { subject: name, problem: format!("its directory is gone{used}"), repaired });
+        }
+        Ok(())
+    }
+
+    fn inspect_staging(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
+        let (paths, _nobody) = staging::litter(&self.root, &self.run_root)?;
+        for path in paths {
+            if repair {
+                trash::discard(&self.root, &path)?;
+            }
+            findings.push(Finding { subject: path.display().to_string(), problem: "left by an interrupted command".to_owned(), repaired: repair });
+        }
+        Ok(())
+    }
+}

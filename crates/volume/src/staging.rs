@@ -1,0 +1,70 @@
+//! Directories being prepared below `volumes/.staging`, and the lock that tells living ones from litter.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use stead_base::layout::{Root, RunRoot};
+use stead_sys::durable;
+use stead_sys::lock::Lock;
+
+use crate::{Result, trash};
+
+/// A staging directory of this command. Dropped unpublished, it goes to the trash.
+#[derive(Debug)]
+pub(crate) struct Staging {
+    root: Root,
+    path: Option<PathBuf>,
+    _living: Lock,
+}
+
+impl Staging {
+    /// Makes one. Any number of commands may have one at a time.
+    pub(crate) fn new(root: &Root, run_root: &RunRoot) -> Result<Self> {
+        make(&root.volumes(), 0o711)?;
+        make(&root.volumes_staging(), 0o700)?;
+        let living = Lock::shared(&lock_path(run_root)?)?;
+        let path = root.volumes_staging().join(durable::unique_name()?);
+        durable::make_dir(&path, 0o711)?;
+        Ok(Self { root: root.clone(), path: Some(path), _living: living })
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        self.path.as_deref().unwrap_or(Path::new(""))
+    }
+
+    /// Publishes it: durably renamed to `to`, where nothing may be. Its content must be durable before.
+    pub(crate) fn publish(mut self, to: &Path) -> Result<(), stead_sys::Error> {
+        durable::rename_noreplace(self.path(), to)?;
+        self.path = None;
+        Ok(())
+    }
+}
+
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            // What can not even be renamed now is found by the next repair.
+            trash::discard(&self.root, &path).ok();
+        }
+    }
+}
+
+/// Staging directories that no living command has; empty while any command works (they can not be told apart then).
+pub(crate) fn litter(root: &Root, run_root: &RunRoot) -> Result<(Vec<PathBuf>, Option<Lock>)> {
+    let Some(nobody) = Lock::exclusive_within(&lock_path(run_root)?, Duration::from_millis(200))? else {
+        return Ok((Vec::new(), None));
+    };
+    let listed = std::fs::read_dir(root.volumes_staging());
+    Ok((listed.into_iter().flatten().flatten().map(|entry| entry.path()).collect(), Some(nobody)))
+}
+
+fn lock_path(run_root: &RunRoot) -> Result<PathBuf> {
+    make(&run_root.locks(), 0o711)?;
+    Ok(run_root.locks().join("volumes-staging"))
+}
+
+/// Makes a directory of the layout if it is missing.
+pub(crate) fn make(path: &Path, mode: u32) -> Result<(), stead_sys::Error> {
+    if path.is_dir() { Ok(()) } else { durable::create_dir_all(path, mode) }
+}

@@ -1,0 +1,155 @@
+//! All volumes below one root: finding them.
+
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use stead_base::layout::{Root, RunRoot};
+use stead_mount::names::check_volume_name;
+use stead_store::{Record, Store};
+use stead_sys::lock::Lock;
+use stead_sys::tree;
+
+use crate::driver::{self, Driver};
+use crate::record::Volume;
+use crate::sidecar::{self, Found};
+use crate::{Error, Result, staging};
+
+/// The volumes of one root. Holds no state: the disk is the truth.
+#[derive(Debug, Clone)]
+pub struct Volumes {
+    pub(crate) root: Root,
+    pub(crate) run_root: RunRoot,
+    pub(crate) store: Arc<Store>,
+}
+
+impl Volumes {
+    /// The volumes below `root`. Touches nothing.
+    #[must_use]
+    pub fn open(root: &Root, run_root: &RunRoot, store: Arc<Store>) -> Self {
+        Self { root: root.clone(), run_root: run_root.clone(), store }
+    }
+
+    /// One volume.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Sidecar`] when nothing on the disk or in the records can be believed.
+    pub fn get(&self, name: &str) -> Result<Volume> {
+        self.find(name)?.ok_or_else(|| Error::NotFound { name: name.to_owned() })
+    }
+
+    /// All volumes by name; one that can not be read is its own error and hides no other.
+    ///
+    /// # Errors
+    /// The volumes' directory can not be read.
+    pub fn list(&self) -> Result<Vec<Result<Volume>>> {
+        Ok(self.names()?.iter().filter_map(|name| self.find(name).transpose()).collect())
+    }
+
+    /// Where containers and people find the content.
+    #[must_use]
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root.volume_data(name)
+    }
+
+    /// Sum of the sizes of its files in bytes, as Docker counts.
+    ///
+    /// # Errors
+    /// It is not there or can not be read.
+    pub fn usage(&self, name: &str) -> Result<u64> {
+        self.get(name)?;
+        Ok(tree::apparent_size(&self.path(name))?)
+    }
+
+    /// Containers that refer to it, running or not: ids, sorted.
+    ///
+    /// # Errors
+    /// The records'.
+    pub fn users(&self, name: &str) -> Result<Vec<String>> {
+        let users = self.store.read(|tx| tx.referrers(Volume::KIND, name))?;
+        Ok(users.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// Makes the content available on the host for `holder` (a container's id) and tells where. Plain directories need nothing; the
+    /// same call again changes nothing.
+    ///
+    /// # Errors
+    /// The volume is not there, or its device can not be mounted: Docker's text, passwords masked.
+    pub fn mount(&self, name: &str, holder: &str) -> Result<PathBuf> {
+        let volume = self.get(name)?;
+        self.driver(&volume)?.mount(&volume, holder)
+    }
+
+    /// Takes `holder` off; the last one unmounts. A volume or holder that is gone is no error.
+    ///
+    /// # Errors
+    /// Its device is busy.
+    pub fn unmount(&self, name: &str, holder: &str) -> Result<()> {
+        match self.find(name)? {
+            Some(volume) => self.driver(&volume)?.unmount(&volume, holder),
+            None => Ok(()),
+        }
+    }
+
+    /// The driver of a volume that exists.
+    pub(crate) fn driver(&self, volume: &Volume) -> Result<Box<dyn Driver + '_>> {
+        driver::named(&volume.driver, &self.root, &self.run_root)
+            .ok_or_else(|| Error::Driver { name: volume.name.clone(), driver: volume.driver.clone() })
+    }
+
+    /// The volume, or `None` where there is none. A damaged sidecar is replaced by the record where that is good.
+    pub(crate) fn find(&self, name: &str) -> Result<Option<Volume>> {
+        if check_volume_name(name).is_err() {
+            return Ok(None);
+        }
+        match sidecar::look(&self.root, name)? {
+            Found::Volume(volume) => Ok(Some(volume)),
+            Found::Adopted(volume) => Ok(Some(self.record(name).unwrap_or(volume))),
+            Found::Nothing => Ok(None),
+            Found::Damaged(reason) => match self.record(name) {
+                Some(volume) => Ok(Some(volume)),
+                None => Err(Error::Sidecar { name: name.to_owned(), path: self.root.volume_sidecar(name), reason }),
+            },
+        }
+    }
+
+    /// The store's record, if there is a good one.
+    pub(crate) fn record(&self, name: &str) -> Option<Volume> {
+        self.store.read(|tx| tx.get::<Volume>(name)).ok().flatten()
+    }
+
+    /// Names of everything in the volumes' directory that could be a volume, sorted.
+    pub(crate) fn names(&self) -> Result<Vec<String>> {
+        let path = self.root.volumes();
+        let listing = match std::fs::read_dir(&path) {
+            Ok(listing) => listing,
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(e) => return Err(stead_sys::Error::new("readdir", &path, e).into()),
+        };
+        let mut names = Vec::new();
+        for entry in listing {
+            let entry = entry.map_err(|e| stead_sys::Error::new("readdir", &path, e))?;
+            let is_dir = entry.file_type().is_ok_and(|t| t.is_dir());
+            if let Ok(name) = OsString::into_string(entry.file_name())
+                && is_dir
+                && check_volume_name(&name).is_ok()
+            {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Held by whoever makes, fills or removes the volume of this name.
+    pub(crate) fn lock(&self, name: &str) -> Result<Lock> {
+        staging::make(&self.run_root.locks(), 0o711)?;
+        Ok(Lock::exclusive(&self.run_root.locks().join(format!("volume-{}", short_name(name))))?)
+    }
+}
+
+/// Names may be 255 bytes long, and a file name with a prefix may not; a shared lock of two such volumes only makes one wait.
+fn short_name(name: &str) -> &str {
+    name.get(..200).unwrap_or(name)
+}
