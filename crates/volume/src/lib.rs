@@ -26,3 +26,5 @@ pub use recover::Finding;
 pub use remove::Removed;
 pub use volumes::Volumes;
 
+#[cfg(test)]
+mod tests;
