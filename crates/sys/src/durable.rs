@@ -23,6 +23,22 @@ pub fn is_temporary(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(TEMPORARY_PREFIX.as_bytes())
 }
 
+/// The temporary files that writers left in a directory, or are about to publish: whoever deletes them must know that nobody writes.
+///
+/// # Errors
+/// The directory can not be read.
+pub fn temporaries(dir: &Path) -> Result<Vec<PathBuf>> {
+    let failed = |e| Error::new("readdir", dir, e);
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(failed)? {
+        let entry = entry.map_err(failed)?;
+        if is_temporary(&entry.file_name()) {
+            found.push(entry.path());
+        }
+    }
+    Ok(found)
+}
+
 /// Replaces (or creates) `path` with `data`; after the return it is on the disk, and at no moment is it half there.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ use stead_sys::durable;
 use crate::error::disk;
 use crate::record::Volume;
 use crate::sidecar::{self, Found};
-use crate::{Error, Result, Volumes, staging, trash};
+use crate::{Error, Result, Volumes, populate, staging, trash};
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -105,15 +105,19 @@ impl Volumes {
             }
             found("its _data directory is missing".to_owned(), repair);
         }
-        if self.has_left_over(name) {
+        if populate::left_over(&self.root.volume(name)) {
             let repaired = repair && self.finish_left_over(name)?;
             found("it was being populated when that was interrupted".to_owned(), repaired);
         }
+        for litter in durable::temporaries(&self.root.volume(name))? {
+            if repair {
+                // Under the lock nobody is writing the sidecar, so this is nobody's.
+                let _lock = self.lock(name)?;
+                durable::remove_file(&litter)?;
+            }
+            found(format!("{} was left by an interrupted write", litter.display()), repair);
+        }
         Ok(())
-    }
-
-    fn has_left_over(&self, name: &str) -> bool {
-        crate::populate::left_over(&self.root.volume(name))
     }
 
     /// Keeps the damaged file under another name and writes a new one: from the record, or as for a directory put there by hand.
