@@ -41,12 +41,22 @@ cargo_ok() {
   return 1
 }
 candidate() { LC_ALL=C apt-cache policy "$1" 2>/dev/null | sed -n 's/^  Candidate: //p' | grep -vx '(none)' || true; }
+# The distribution's newest compiler that will do, under whatever name it keeps it: `cargo`; `cargo-web` (Debian's, kept new for browsers);
+# `cargo-1.NN` (Ubuntu's, several beside each other). Then its rustup, then rustup's own installer.
 install_cargo() {
   cargo_ok && return 0
   update
-  # Debian's `cargo` counts from 0.66 on bookworm and from 1.8x later, so only a 1.x that is new enough is taken.
-  local v; v=$(candidate cargo | sed 's/^[0-9]*://')
-  if [ -n "$v" ] && new_enough "$v" 1.88.0; then install cargo rustc && cargo_ok && return 0; fi
+  local v p
+  # Debian's `cargo` of bookworm counts from 0.66, which is older than any 1.x; the comparison holds for it too.
+  v=$(candidate cargo | sed 's/^[0-9]*://')
+  if [ -n "$v" ] && new_enough "$v" 1.88.0; then install cargo rustc rustfmt rust-clippy && cargo_ok && return 0; fi
+  v=$(candidate cargo-web | sed 's/^[0-9]*://')
+  if [ -n "$v" ] && new_enough "$v" 1.88.0; then install cargo-web rustc-web rustfmt-web rust-web-clippy && cargo_ok && return 0; fi
+  p=$(apt-cache search --names-only '^cargo-1\.[0-9]+$' | awk '{print $1}' | sort -V | tail -n 1); v=${p#cargo-}
+  if [ -n "$v" ] && new_enough "$v.0" 1.88.0 && install "cargo-$v" "rustc-$v" "rustfmt-$v" "rust-$v-clippy"; then
+    for p in "/usr/lib/rust-$v/bin"/*; do [ -e "/usr/local/bin/${p##*/}" ] || ln -s "$p" "/usr/local/bin/${p##*/}"; done
+    cargo_ok && return 0
+  fi
   if [ -n "$(candidate rustup)" ]; then
     install rustup && rustup -q toolchain install stable --profile minimal -c clippy -c rustfmt >/dev/null 2>&1 && rustup default stable >/dev/null 2>&1 && cargo_ok && return 0
   fi
@@ -68,7 +78,7 @@ install_qsd() {
   qsd_ok && { say "already there: qemu-storage-daemon"; return 0; }
   update
   local p
-  for p in qemu-storage-daemon qemu-system-common; do
+  for p in qemu-storage-daemon qemu-system-common qemu-utils; do
     [ -n "$(candidate $p)" ] || continue
     apt-get install -y -qq --no-install-recommends "$p" >/dev/null 2>&1 \
       || apt-get install -y -qq --no-install-recommends --allow-downgrades "$p" "qemu-utils=$(candidate qemu-system-common)" >/dev/null 2>&1 \
@@ -80,16 +90,19 @@ install_qsd() {
 
 install_cargo
 # Build: the compiler for bundled C (SQLite, zstd). Images and the tutorial: mmdebstrap, python3, binutils (readelf).
-install gcc libc6-dev make pkg-config git ca-certificates curl python3 binutils mmdebstrap busybox-static e2fsprogs util-linux
+install gcc libc6-dev make pkg-config git ca-certificates curl python3 binutils mmdebstrap debian-archive-keyring busybox-static e2fsprogs util-linux procps
 [ "$want" = build ] && exit 0
 # rustup's minimal profile leaves these out, and `./check` wants both.
 cargo=$(command -v cargo || echo "$HOME/.cargo/bin/cargo")
 if ! "$cargo" clippy --version >/dev/null 2>&1 || ! "$cargo" fmt --version >/dev/null 2>&1; then
   if command -v rustup >/dev/null || [ -x "$HOME/.cargo/bin/rustup" ]; then
     PATH=$PATH:$HOME/.cargo/bin rustup -q component add clippy rustfmt >/dev/null 2>&1
-  else install rust-clippy rustfmt; fi
+  else say "FAILED: cargo has neither clippy nor fmt"; exit 1; fi
 fi
 # Peers (docker.io brings dockerd, containerd and runc), oracles, tracers and file systems for the tests.
-install docker.io podman crun docker-registry strace btrfs-progs xfsprogs hyperfine fuse3 acl attr
+# Docker's client is a package of its own since Debian 13.
+cli=; [ -z "$(candidate docker-cli)" ] || cli=docker-cli
+# shellcheck disable=SC2086
+install docker.io $cli podman crun docker-registry strace btrfs-progs xfsprogs hyperfine fuse3 acl attr
 install_qsd
 say "done"
