@@ -3,6 +3,8 @@
 use std::fmt::Write as _;
 use std::io;
 
+use stead_base::filter::FilterError;
+
 use crate::command::help::usage_line;
 use crate::command::{Matches, Misuse};
 
@@ -59,11 +61,6 @@ impl Failure {
         }
     }
 
-    /// A flag whose value is found wrong after parsing, in the same envelope as one found wrong while parsing.
-    pub(crate) fn flag(matches: &Matches, text: impl Into<String>) -> Self {
-        Self::misuse(&matches.path, matches.usage, &Misuse::Flag(text.into()))
-    }
-
     /// The same with another exit status.
     pub(crate) fn with_code(mut self, code: u8) -> Self {
         self.code = code;
@@ -86,7 +83,7 @@ impl Failure {
         let mut out = self.text.clone();
         if let Some(hint) = &self.hint {
             // Writing to a String cannot fail.
-            drop(write!(out, "{}hint: {hint}", if out.is_empty() { "" } else { "\n" }));
+            write!(out, "{}hint: {hint}", if out.is_empty() { "" } else { "\n" }).ok();
         }
         out
     }
@@ -116,13 +113,12 @@ impl From<crate::format::Error> for Failure {
     }
 }
 
-impl From<stead_base::filter::Error> for Failure {
-    fn from(error: stead_base::filter::Error) -> Self {
-        use stead_base::filter::Error;
+impl From<FilterError> for Failure {
+    fn from(error: FilterError) -> Self {
         match error {
             // Docker's flag envelope ends with 125; the rest is the engine's to refuse.
-            Error::Format(_) => Self::plain(EXIT_ENGINE, error.to_string()),
-            Error::Unknown(_) | Error::Value { .. } => Self::error(error),
+            FilterError::Format(_) => Self::plain(EXIT_ENGINE, error.to_string()),
+            FilterError::Unknown(_) | FilterError::Value { .. } => Self::error(error),
         }
     }
 }

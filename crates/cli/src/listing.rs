@@ -29,7 +29,11 @@ pub(crate) const FILTER: Flag = value("filter", Some('f'), "filter", check_filte
 pub(crate) const FILTER_LONG: Flag = value("filter", None, "filter", check_filter, "Provide filter values (e.g. \"label=<label>\")");
 
 fn check_filter(text: &str) -> Result<(), String> {
-    if text.is_empty() || text.contains('=') { Ok(()) } else { Err("invalid filter: bad format of filter (expected name=value)".to_owned()) }
+    if text.is_empty() || text.contains('=') {
+        Ok(())
+    } else {
+        Err("invalid filter: bad format of filter (expected name=value)".to_owned())
+    }
 }
 
 /// The filters that were given.

@@ -3,11 +3,16 @@
 //! `monitor` stays with a container, `reap` cleans up after one, `sweep` deletes what removals moved to the trash. They speak to
 //! nobody: what fails is left on disk for the next command and `system check`.
 
-use std::path::PathBuf;
-
-use crate::command::{Command, Matches, Outcome};
+use crate::command::Outcome;
 use crate::context::Context;
 use crate::failure::Failure;
+
+/// Becomes a container's monitor if that is what we were started as.
+pub(crate) fn monitor() -> Option<u8> {
+    let mut words = std::env::args_os().skip(1);
+    let is_monitor = words.next().is_some_and(|w| w == stead_monitor::spawn::ROLE) && words.next().is_none();
+    is_monitor.then(|| u8::try_from(stead_monitor::serve::run()).unwrap_or(1))
+}
 
 /// Runs a role, if `name` is one.
 pub(crate) fn play(name: &str, context: &Context, rest: &[String]) -> Option<Outcome> {

@@ -14,7 +14,7 @@ const COMMON: [&str; 8] = ["run", "exec", "ps", "pull", "images", "cp", "version
 pub(crate) fn page(command: &Command, path: &str, width: usize) -> String {
     let mut out = format!("{}\n\n{}\n", usage_line(path, command.usage), command.about);
     if !command.long.is_empty() {
-        push(&mut out, format_args!("\n{}\n", command.long));
+        push(&mut out, format_args!("\n{}\n", prose(command.long, width)));
     }
     if !command.also.is_empty() {
         push(&mut out, format_args!("\nAliases:\n  {}\n", command.also.join(", ")));
@@ -42,7 +42,7 @@ pub(crate) fn page(command: &Command, path: &str, width: usize) -> String {
 pub(crate) fn front_page(root: &Command, width: usize) -> String {
     let Act::Group(children) = root.act else { return String::new() };
     let mut out = format!("{}\n\n{}\n", usage_line("stead", root.usage), root.about);
-    push(&mut out, format_args!("\n{}\n", root.long));
+    push(&mut out, format_args!("\n{}\n", prose(root.long, width)));
     let common = COMMON.iter().filter_map(|name| root.child(name));
     push(&mut out, format_args!("\nCommon Commands:\n{}", listing(common)));
     let is_group = |c: &Command| matches!(c.act, Act::Group(_)) && c.name != "completion";
@@ -96,6 +96,12 @@ fn head(flag: &Flag) -> String {
     format!("{short}--{}{kind}", flag.long)
 }
 
+/// Paragraphs, parted by empty lines and filled to the width.
+fn prose(text: &str, width: usize) -> String {
+    let filled: Vec<String> = text.split("\n\n").map(|p| wrapped(&p.replace('\n', " "), 0, width.saturating_sub(1))).collect();
+    filled.join("\n\n")
+}
+
 /// Words broken so that nothing passes column `width` when the text starts at column `indent`; lines of the text itself are kept.
 fn wrapped(text: &str, indent: usize, width: usize) -> String {
     let room = width.saturating_sub(indent).max(24);
@@ -117,7 +123,7 @@ fn wrapped(text: &str, indent: usize, width: usize) -> String {
 
 fn push(out: &mut String, text: std::fmt::Arguments<'_>) {
     // Writing to a String cannot fail.
-    drop(out.write_fmt(text));
+    out.write_fmt(text).ok();
 }
 
 #[cfg(test)]

@@ -10,8 +10,6 @@ use super::{Act, Arity, Command, Flag, Kind};
 pub(crate) struct Matches {
     /// The words that name the command, program first (`stead container run`).
     pub(crate) path: String,
-    /// What follows the path in the usage line.
-    pub(crate) usage: &'static str,
     values: Vec<(&'static str, String)>,
     /// The arguments that are not flags.
     pub(crate) args: Vec<String>,
@@ -43,7 +41,7 @@ impl Matches {
     /// # Errors
     /// [`Misuse`], in pflag's words.
     pub(crate) fn read(command: &'static Command, path: String, words: &[String]) -> Result<Self, Misuse> {
-        let mut matches = Self { path, usage: command.usage, ..Self::default() };
+        let mut matches = Self { path, ..Self::default() };
         let mut words = words.iter();
         while let Some(word) = words.next() {
             if word == "--" {
@@ -79,9 +77,7 @@ impl Matches {
         let value = match (attached, flag.kind) {
             (Some(value), _) => value,
             (None, Kind::Bool) => "true",
-            (None, Kind::Value(..)) => {
-                rest.next().ok_or_else(|| Misuse::Flag(format!("flag needs an argument: --{name}")))?
-            }
+            (None, Kind::Value(..)) => rest.next().ok_or_else(|| Misuse::Flag(format!("flag needs an argument: --{name}")))?,
         };
         self.set(flag, value)
     }
@@ -140,7 +136,9 @@ impl Matches {
             Arity::Exactly(want) => (n == want, format!("requires {want} {}", plural(want))),
             Arity::AtLeast(want) => (n >= want, format!("requires at least {want} {}", plural(want))),
             Arity::AtMost(want) => (n <= want, format!("requires at most {want} {}", plural(want))),
-            Arity::Between(low, high) => ((low..=high).contains(&n), format!("requires at least {low} and at most {high} {}", plural(high))),
+            Arity::Between(low, high) => {
+                ((low..=high).contains(&n), format!("requires at least {low} and at most {high} {}", plural(high)))
+            }
         };
         let pointer = if matches!(arity, Arity::AtLeast(_)) { "See" } else { "Run" };
         if ok { Ok(()) } else { Err(Misuse::Arguments(format!("'{path}' {need}"), pointer)) }

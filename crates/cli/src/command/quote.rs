@@ -28,7 +28,7 @@ pub(crate) fn go(text: &str) -> String {
 
 fn push_escape(out: &mut String, letter: &str, width: usize, c: char) {
     // Writing to a String cannot fail.
-    drop(write!(out, "\\{letter}{:0width$x}", u32::from(c)));
+    write!(out, "\\{letter}{:0width$x}", u32::from(c)).ok();
 }
 
 #[cfg(test)]

@@ -1,14 +1,18 @@
 //! The tree of commands. Most commands exist twice, as in Docker: `stead run` and `stead container run`.
 
-use crate::command::{Act, Command, Flag, switch, text};
-use crate::format;
+use crate::command::{Act, Command, Completes, Flag, switch, text};
+use crate::{completion, container, image, system, volume};
 
 /// The flags before the command.
 const GLOBAL: [Flag; 5] = [
-    text("root", None, "Directory for state that must survive: images, containers, volumes").or("\"/var/lib/stead\""),
-    text("run-root", None, "Directory for what is true of running containers only").or("\"/run/stead\""),
-    text("registry-config", None, "File that names mirrors and insecure registries").or("\"/etc/stead/registries.json\""),
-    switch("debug", Some('D'), "Show the whole chain of causes of an error"),
+    text("root", None, "Directory for state that must survive: images, containers, volumes")
+        .or("\"/var/lib/stead\"")
+        .offers(Completes::Files),
+    text("run-root", None, "Directory for what is true of running containers only").or("\"/run/stead\"").offers(Completes::Files),
+    text("registry-config", None, "File that names mirrors and insecure registries")
+        .or("\"/etc/stead/registries.json\"")
+        .offers(Completes::Files),
+    switch("debug", Some('D'), "Say more about what is done"),
     switch("version", Some('v'), "Print version information and quit"),
 ];
 
@@ -26,6 +30,109 @@ pub(crate) static ROOT: Command = Command {
         ("Run Redis with its data in a volume", "stead run -d --name cache -v data:/data redis"),
         ("A second engine next to the first", "stead --root /srv/two --run-root /run/two ps"),
     ],
-    act: Act::Group(&[]),
+    act: Act::Group(&[
+        &container::CONTAINER,
+        &image::IMAGE,
+        &volume::VOLUME,
+        &system::SYSTEM,
+        &container::attach::ATTACH,
+        &container::cp::CP,
+        &container::create::CREATE,
+        &container::exec::EXEC,
+        &container::kill::KILL,
+        &container::logs::LOGS,
+        &container::ls::PS,
+        &container::restart::RESTART,
+        &TOP_RM,
+        &container::run::RUN,
+        &container::start::START,
+        &container::stop::STOP,
+        &container::wait::WAIT,
+        &image::import::IMPORT,
+        &image::load::LOAD,
+        &image::ls::IMAGES,
+        &image::pull::PULL,
+        &image::rm::RMI,
+        &image::save::SAVE,
+        &image::tag::TAG,
+        &system::INFO,
+        &system::inspect::INSPECT,
+        &system::VERSION,
+        &completion::COMPLETION,
+    ]),
     ..Command::NEW
 };
+
+/// `stead rm`: Docker has no `docker remove`.
+static TOP_RM: Command = Command { aliases: &[], ..container::rm::BASE };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::help;
+
+    fn every(command: &'static Command, path: &str, seen: &mut Vec<(String, &'static Command)>) {
+        if let Act::Group(children) = command.act {
+            for child in children {
+                let path = format!("{path} {}", child.name);
+                seen.push((path.clone(), child));
+                every(child, &path, seen);
+            }
+        }
+    }
+
+    fn all() -> Vec<(String, &'static Command)> {
+        let mut seen = Vec::new();
+        every(&ROOT, "stead", &mut seen);
+        seen
+    }
+
+    #[test]
+    fn names_are_unique_and_every_leaf_has_a_manual() {
+        for (path, command) in all() {
+            let mut longs: Vec<&str> = command.all_flags().map(|f| f.long).collect();
+            let mut shorts: Vec<char> = command.all_flags().filter_map(|f| f.short).collect();
+            let (flags, letters) = (longs.len(), shorts.len());
+            longs.sort_unstable();
+            longs.dedup();
+            shorts.sort_unstable();
+            shorts.dedup();
+            assert_eq!((longs.len(), shorts.len()), (flags, letters), "{path}");
+            assert!(!command.about.is_empty(), "{path}");
+            if matches!(command.act, Act::Run(_)) {
+                assert!(!command.examples.is_empty() || path.ends_with("update"), "{path} has no example");
+            }
+        }
+    }
+
+    #[test]
+    fn both_ways_to_call_a_command_lead_to_the_same() {
+        for word in ["run", "create", "start", "stop", "restart", "kill", "wait", "rm", "logs", "exec", "attach", "cp", "ps"] {
+            let top = ROOT.child(word).unwrap();
+            let inner = container::CONTAINER.child(word).unwrap();
+            assert_eq!((top.usage, top.about), (inner.usage, inner.about), "{word}");
+        }
+        assert_eq!(container::CONTAINER.child("list").unwrap().name, "ls");
+        assert_eq!(image::IMAGE.child("remove").unwrap().name, "rm");
+        assert_eq!(volume::VOLUME.child("list").unwrap().name, "ls");
+    }
+
+    /// The manual is text people rely on: a change of it must be seen in review. `STEAD_BLESS=1` writes it anew.
+    #[test]
+    fn the_manual_is_what_docs_cli_shows() {
+        let mut manual = format!(
+            "# The commands\n\nWritten by the program itself: `stead COMMAND --help`.\n\n```\n{}```\n",
+            help::front_page(&ROOT, help::WIDTH_DEFAULT)
+        );
+        for (path, command) in all() {
+            manual.push_str(&format!("\n## {path}\n```\n{}```\n", help::page(command, &path, help::WIDTH_DEFAULT)));
+        }
+        let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/cli.md");
+        if crate::context::variable("STEAD_BLESS").is_some() {
+            let mut out = std::fs::File::create(&file).unwrap();
+            std::io::Write::write_all(&mut out, manual.as_bytes()).unwrap();
+        }
+        let kept = std::fs::read_to_string(&file).unwrap_or_default();
+        assert!(kept == manual, "docs/cli.md is not what the program says; STEAD_BLESS=1 cargo test -p stead-cli writes it");
+    }
+}

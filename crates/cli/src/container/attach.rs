@@ -33,7 +33,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     let id = engine.container_resolve(&matches.args[0])?;
     let (tty, open_stdin) = streams(&engine, &id)?;
     let stdin = open_stdin && !matches.on("no-stdin");
-    foreground::check_tty(stdin, tty)?;
+    foreground::check_tty(stdin && tty)?;
     let stopped = |failure: stead_engine::Failure| match failure.kind {
         Kind::NotRunning => Failure::plain(1, "You cannot attach to a stopped container, start it first"),
         _ => failure.into(),

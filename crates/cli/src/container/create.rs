@@ -45,7 +45,8 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> {
     let Asked { name, platform, pull, quiet, cidfile, config, host } = asked;
     let reference = config.image.clone();
-    let fetch = || image::pull::fetch(engine, &reference, platform.as_deref(), quiet).map_err(|e| e.with_code(EXIT_ENGINE));
+    let to = if quiet { image::To::Nowhere } else { image::To::Errors };
+    let fetch = || image::pull::fetch(engine, &reference, platform.as_deref(), to).map_err(|e| e.with_code(EXIT_ENGINE));
     if pull == Pull::Always {
         fetch()?;
     }
@@ -73,6 +74,7 @@ pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> 
 /// The id without a line end, as Docker writes it. The file must be new: another container's id is never overwritten.
 fn write_id(path: &Path, id: &str) -> Result<(), Failure> {
     let failed = |what: &str, e: std::io::Error| Failure::plain(EXIT_ENGINE, format!("stead: {what} {}: {}", path.display(), cause(&e)));
-    let mut file = OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| failed("failed to create the container ID file:", e))?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| failed("failed to create the container ID file:", e))?;
     file.write_all(id.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| failed("failed to write the container ID to the file", e))
 }

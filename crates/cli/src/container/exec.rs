@@ -48,7 +48,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     let detach = matches.on("detach");
     let (stdin, tty) = (matches.on("interactive") && !detach, matches.on("tty"));
     if !detach {
-        check_tty(stdin, tty)?;
+        check_tty(stdin && tty)?;
     }
     let text = |name: &str| matches.text(name).unwrap_or_default().to_owned();
     let request = ExecRequest {
@@ -75,6 +75,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 }
 
 /// What the runtime says about a program that does not start, with Docker's 126 and 127.
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err takes")]
 fn refused(error: stead_monitor::Error) -> Failure {
     let code = error.exit_code().and_then(|c| u8::try_from(c).ok()).unwrap_or(1);
     Failure::error(&error).with_code(code)

@@ -3,7 +3,7 @@
 //! One thread and one `poll`: the monitor's connection, standard input and the signals. What is typed waits in the terminal until the
 //! monitor has room for it, and what the container writes waits in the connection while our reader is slow, as a pipe would do it.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::AsFd as _;
 
 use rustix::event::{PollFd, PollFlags, poll};
@@ -15,7 +15,7 @@ use crate::command::Matches;
 use crate::failure::{EXIT_ENGINE, EXIT_PIPE, Failure};
 use crate::output;
 use crate::terminal::detach::Keys;
-use crate::terminal::signals::{Signal, Signals};
+use crate::terminal::signals::{Signal, Signals, Use};
 use crate::terminal::{self, Raw};
 
 /// Which streams are followed, and how.
@@ -54,8 +54,8 @@ pub(super) fn keys(matches: &Matches) -> Result<Keys, Failure> {
 ///
 /// # Errors
 /// `the input device is not a TTY`, status 1.
-pub(super) fn check_tty(wants_stdin: bool, tty: bool) -> Result<(), Failure> {
-    if tty && wants_stdin && !terminal::stdin_is_terminal() {
+pub(super) fn check_tty(terminal_for_stdin: bool) -> Result<(), Failure> {
+    if terminal_for_stdin && !terminal::stdin_is_terminal() {
         return Err(Failure::plain(1, "the input device is not a TTY"));
     }
     Ok(())
@@ -78,7 +78,8 @@ impl Session {
     /// The terminal or the signals cannot be had.
     pub(super) fn begin(follow: Follow) -> Result<Self, Failure> {
         let raw = if follow.tty && follow.streams.stdin { Raw::enter()? } else { None };
-        let signals = Signals::take(follow.sig_proxy && !follow.tty, raw.is_some()).map_err(Failure::error)?;
+        let signals =
+            Signals::take(if follow.sig_proxy && !follow.tty { Use::Forward } else { Use::of(raw.as_ref()) }).map_err(Failure::error)?;
         let stdin_open = follow.streams.stdin;
         Ok(Self { follow, signals, raw, credit: protocol::STDIN_CREDIT, stdin_open })
     }
@@ -99,9 +100,7 @@ impl Session {
             if from_signals {
                 self.signal(client)?;
             }
-            if from_monitor
-                && let Some(end) = self.frame(client)?
-            {
+            if from_monitor && let Some(end) = self.frame(client)? {
                 return Ok(end);
             }
             if from_stdin && self.input(client)? {
@@ -208,6 +207,7 @@ fn show(bytes: &[u8], out: &mut dyn io::Write) -> Result<(), Failure> {
 }
 
 /// A conversation with the monitor that failed.
+#[expect(clippy::needless_pass_by_value, reason = "the shape map_err takes")]
 pub(super) fn monitor(error: stead_monitor::Error) -> Failure {
     Failure::plain(EXIT_ENGINE, format!("stead: {error}"))
 }

@@ -40,7 +40,8 @@ pub(crate) fn object(engine: &Engine, name: &str, sized: bool) -> Result<Value, 
 /// holds for both ways of asking. Only in this view: the record keeps what was asked, or creating from it would mount twice.
 fn show_tmpfs(value: &mut Value) {
     let Some(host) = value.get_mut("HostConfig").and_then(Value::as_object_mut) else { return };
-    let asked: Vec<(String, String)> = host.get("Mounts").and_then(Value::as_array).map(|m| m.iter().filter_map(tmpfs).collect()).unwrap_or_default();
+    let asked: Vec<(String, String)> =
+        host.get("Mounts").and_then(Value::as_array).map(|m| m.iter().filter_map(tmpfs).collect()).unwrap_or_default();
     if asked.is_empty() {
         return;
     }
@@ -83,7 +84,8 @@ mod tests {
 
     #[test]
     fn a_tmpfs_shows_the_same_for_both_ways_of_asking() {
-        let mut asked_by_mount = json!({"HostConfig": {"Mounts": [{"Type": "tmpfs", "Target": "/app"}, {"Type": "bind", "Source": "/a", "Target": "/b"}]}});
+        let mut asked_by_mount =
+            json!({"HostConfig": {"Mounts": [{"Type": "tmpfs", "Target": "/app"}, {"Type": "bind", "Source": "/a", "Target": "/b"}]}});
         show_tmpfs(&mut asked_by_mount);
         assert_eq!(asked_by_mount["HostConfig"]["Tmpfs"], json!({"/app": ""}));
         let mut asked_by_tmpfs = json!({"HostConfig": {"Tmpfs": {"/app": "size=1m"}}});

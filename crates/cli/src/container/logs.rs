@@ -1,6 +1,6 @@
 //! `stead logs`.
 
-use std::io::{self, Write as _};
+use std::io;
 
 use stead_base::time::{Time, parse_moment};
 use stead_monitor::log::{self, LogQuery, Stream};
@@ -39,12 +39,18 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     let moment = |flag: &str| match matches.filled(flag) {
         None => Ok(None),
         Some(text) => {
-            let bad = || Failure::error(format_args!("invalid value for \"{flag}\": failed to parse value as time or duration: {}", crate::command::quote::go(text)));
+            let bad = || {
+                Failure::error(format_args!(
+                    "invalid value for \"{flag}\": failed to parse value as time or duration: {}",
+                    crate::command::quote::go(text)
+                ))
+            };
             parse_moment(text, Time::now()).map(Some).ok_or_else(bad)
         }
     };
     let follow = if matches.on("follow") && source.running { engine.container_client(&source.id).ok() } else { None };
-    let query = LogQuery { tail: tail(matches.filled("tail")), since: moment("since")?, until: moment("until")?, follow, ..LogQuery::default() };
+    let query =
+        LogQuery { tail: tail(matches.filled("tail")), since: moment("since")?, until: moment("until")?, follow, ..LogQuery::default() };
     let reader = log::read(&source.dir, &source.id, query).map_err(Failure::error)?;
     let (stamps, details) = (matches.on("timestamps"), matches.on("details"));
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());

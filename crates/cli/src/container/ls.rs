@@ -31,6 +31,9 @@ const FLAGS: [Flag; 8] = [
     switch("size", Some('s'), "Display total file sizes"),
 ];
 
+/// Filters of Docker's about things that containers here do not have.
+const FOREIGN: [&str; 5] = ["health", "publish", "expose", "isolation", "is-task"];
+
 const BASE: Command = Command {
     name: "ls",
     aliases: &["list", "ps"],
@@ -95,7 +98,15 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         output::warn("WARNING: Ignoring custom format, because both --format and --quiet are set.");
     }
     let sized = matches.on("size") || format.is_some_and(|f| f.contains(".Size"));
-    let options = ListOptions { all: matches.on("all"), last: last(matches)?, size: sized, filters: listing::filters(matches)? };
+    let filters = listing::filters(matches)?;
+    if let Some(key) = FOREIGN.iter().find(|key| filters.has(key)) {
+        // The engine would let every container through, and a script would take that for an answer.
+        return Err(Failure::error(format_args!(
+            "filter \"{key}={}\" is not supported: containers here have no {key}",
+            filters.get(key).join(",")
+        )));
+    }
+    let options = ListOptions { all: matches.on("all"), last: last(matches)?, size: sized, filters };
     let list = context.engine()?.container_list(&options)?;
     let full = matches.on("no-trunc");
     let rows: Vec<Row> = list.iter().map(|one| row(one, full)).collect();
@@ -125,7 +136,11 @@ fn row(one: &Summary, full: bool) -> Row {
         one.network_settings.get("Networks").and_then(Value::as_object).map(|n| n.keys().map(String::as_str).collect()).unwrap_or_default();
     let command = shown(&one.command, COMMAND_WIDTH);
     // Docker shows the id where the tag has moved on to another image; a plain id is shortened.
-    let image = if ids::is_full_id(one.image.trim_start_matches("sha256:")) && !full { ids::short(&one.image).to_owned() } else { one.image.clone() };
+    let image = if ids::is_full_id(one.image.trim_start_matches("sha256:")) && !full {
+        ids::short(&one.image).to_owned()
+    } else {
+        one.image.clone()
+    };
     let fields = vec![
         ("ID", if full { one.id.clone() } else { ids::short(&one.id).to_owned() }),
         ("Names", names.join(",")),

@@ -1,5 +1,6 @@
 //! `stead rm`.
 
+use stead_base::Kind;
 use stead_engine::container::remove::RemoveOptions;
 
 use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch};
@@ -7,7 +8,8 @@ use crate::context::Context;
 use crate::failure::{Failure, each};
 use crate::output;
 
-pub(crate) static RM: Command = Command {
+/// What both ways to call it share.
+pub(crate) const BASE: Command = Command {
     name: "rm",
     aliases: &["remove"],
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
@@ -27,6 +29,9 @@ pub(crate) static RM: Command = Command {
     ..Command::NEW
 };
 
+/// `stead container rm`.
+pub(crate) static RM: Command = BASE;
+
 fn run(context: &Context, matches: &Matches) -> Outcome {
     if matches.on("link") {
         return Err(Failure::error("option \"--link\" is not supported: there are no links between containers"));
@@ -34,7 +39,14 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     let options = RemoveOptions { force: matches.on("force"), volumes: matches.on("volumes") };
     let engine = context.engine()?;
     each(&matches.args, |name| {
-        engine.container_remove(name, options)?;
-        Ok(output::line(name)?)
+        match engine.container_remove(name, options) {
+            // Docker's -f makes a container that is not there no failure, but still says so.
+            Err(gone) if options.force && gone.kind == Kind::NotFound => output::warn(&Failure::from(gone).render()),
+            removed => {
+                removed?;
+                output::line(name)?;
+            }
+        }
+        Ok(())
     })
 }

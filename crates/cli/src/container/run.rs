@@ -23,22 +23,20 @@ pub(crate) static RUN: Command = Command {
            the host and creates it where it is missing; --mount type=bind refuses one that is missing; --tmpfs PATH keeps it in memory\n\
            until the container stops.",
     also: &["stead container run", "stead run"],
-    flags: &[
-        &table::STORAGE,
-        &table::PROCESS,
-        &table::RECORD,
-        &table::RESOURCES,
-        &table::NETWORK,
-        &table::FOREIGN,
-        &table::RUN_ONLY,
-    ],
+    flags: &[&table::STORAGE, &table::PROCESS, &table::RECORD, &table::RESOURCES, &table::NETWORK, &table::FOREIGN, &table::RUN_ONLY],
     arity: Arity::AtLeast(1),
     interspersed: false,
     completes: Completes::Images,
     examples: &[
         ("A database whose data stays in the volume \"data\"", "stead run -d --name cache -v data:/data redis"),
-        ("A directory of the host, read-only", "stead run --rm --mount type=bind,source=\"$(pwd)\"/site,target=/usr/share/nginx/html,readonly nginx"),
-        ("Scratch space in memory that never reaches a disk", "stead run --rm --mount type=tmpfs,target=/secrets,tmpfs-size=16m,tmpfs-noswap redis"),
+        (
+            "A directory of the host, read-only",
+            "stead run --rm --mount type=bind,source=\"$(pwd)\"/site,target=/usr/share/nginx/html,readonly nginx",
+        ),
+        (
+            "Scratch space in memory that never reaches a disk",
+            "stead run --rm --mount type=tmpfs,target=/secrets,tmpfs-size=16m,tmpfs-noswap redis",
+        ),
         ("A shell", "stead run --rm -it debian bash"),
         ("Part of a volume", "stead run --rm --mount source=data,target=/app,volume-subpath=app/current debian ls /app"),
     ],
@@ -57,11 +55,15 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         let config = &mut asked.config;
         (config.attach_stdin, config.attach_stdout, config.attach_stderr, config.stdin_once) = (false, false, false, false);
     } else {
-        foreground::check_tty(asked.config.attach_stdin, asked.config.tty)?;
+        foreground::check_tty(asked.config.attach_stdin && asked.config.tty)?;
     }
     let config = &asked.config;
-    let streams =
-        Attach { stdin: config.attach_stdin && config.open_stdin, stdout: config.attach_stdout, stderr: config.attach_stderr, patient: true };
+    let streams = Attach {
+        stdin: config.attach_stdin && config.open_stdin,
+        stdout: config.attach_stdout,
+        stderr: config.attach_stderr,
+        patient: true,
+    };
     let follow = Follow { streams, tty: config.tty, sig_proxy: matches.on_by_default("sig-proxy"), keys };
     let remove = asked.host.auto_remove;
     let engine = context.engine().map_err(Failure::engine_run)?;
@@ -87,7 +89,9 @@ fn give_up(engine: &Engine, id: &str, remove: bool, failure: stead_engine::Failu
     }
     match engine.container_remove(id, RemoveOptions { force: true, volumes: true }) {
         // The monitor's own clean-up may have been faster.
-        Err(also) if also.kind != stead_base::Kind::NotFound => shown.with_hint(format!("the container stays, because removing it failed: {also}")),
+        Err(also) if also.kind != stead_base::Kind::NotFound => {
+            shown.with_hint(format!("the container stays, because removing it failed: {also}"))
+        }
         _ => shown,
     }
 }

@@ -43,9 +43,14 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         };
         return follow(&engine, matches, name);
     }
-    each(&matches.args, |name| {
-        engine.container_start(name)?;
+    let mut failed = Vec::new();
+    let outcome = each(&matches.args, |name| {
+        engine.container_start(name).inspect_err(|_failure| failed.push(name.to_owned()))?;
         Ok(output::line(name)?)
+    });
+    outcome.map_err(|failures| match failed.as_slice() {
+        [] => failures,
+        names => Failure::plain(1, format!("{}\nfailed to start containers: {}", failures.render(), names.join(", "))),
     })
 }
 
@@ -53,7 +58,7 @@ fn follow(engine: &Engine, matches: &Matches, name: &str) -> Outcome {
     let id = engine.container_resolve(name)?;
     let (tty, open_stdin) = streams(engine, &id)?;
     let stdin = matches.on("interactive") && open_stdin;
-    foreground::check_tty(stdin, tty)?;
+    foreground::check_tty(stdin && tty)?;
     let follow = Follow {
         streams: Attach { stdin, stdout: true, stderr: true, patient: true },
         tty,

@@ -10,8 +10,8 @@ use super::print;
 const PAD_MAX: usize = 10_000;
 
 const NAMES: [&str; 26] = [
-    "and", "eq", "ge", "gt", "html", "index", "join", "js", "json", "le", "len", "lower", "lt", "ne", "not", "or", "pad", "print", "printf",
-    "println", "slice", "split", "title", "truncate", "upper", "urlquery",
+    "and", "eq", "ge", "gt", "html", "index", "join", "js", "json", "le", "len", "lower", "lt", "ne", "not", "or", "pad", "print",
+    "printf", "println", "slice", "split", "title", "truncate", "upper", "urlquery",
 ];
 
 /// Whether a template may call `name`.

@@ -78,8 +78,21 @@ pub(crate) const RULES: Rules<'static> = Rules { absent, labels: None, headers: 
 
 /// Maps whose keys users choose: a key that is not there prints `<no value>`.
 const FREE: [&str; 15] = [
-    "Labels", "Options", "Sysctls", "Tmpfs", "Volumes", "ExposedPorts", "Networks", "Ports", "Annotations", "StorageOpt", "Data",
-    "PortBindings", "Status", "DriverOpts", "Metadata",
+    "Labels",
+    "Options",
+    "Sysctls",
+    "Tmpfs",
+    "Volumes",
+    "ExposedPorts",
+    "Networks",
+    "Ports",
+    "Annotations",
+    "StorageOpt",
+    "Data",
+    "PortBindings",
+    "Status",
+    "DriverOpts",
+    "Metadata",
 ];
 
 fn absent(key: &str, parent: Option<&str>) -> Absent {
@@ -90,12 +103,40 @@ fn absent(key: &str, parent: Option<&str>) -> Absent {
         "Health" | "Healthcheck" | "Init" | "OomKillDisable" | "MemorySwappiness" | "PidsLimit" | "StopTimeout" | "BindOptions"
         | "VolumeOptions" | "TmpfsOptions" | "ImageOptions" | "DriverConfig" | "UsageData" | "ConsoleSize" | "IPAMConfig" | "SizeRw"
         | "SizeRootFs" => Absent::Pointer,
-        "Binds" | "Mounts" | "VolumesFrom" | "CapAdd" | "CapDrop" | "Dns" | "DnsOptions" | "DnsSearch" | "ExtraHosts" | "GroupAdd"
-        | "Links" | "SecurityOpt" | "Devices" | "DeviceCgroupRules" | "DeviceRequests" | "Ulimits" | "MaskedPaths" | "ReadonlyPaths"
-        | "Cmd" | "Entrypoint" | "OnBuild" | "Shell" | "ExecIDs" | "Args" | "Env" | "RepoTags" | "RepoDigests" | "Layers" | "Log"
-        | "BlkioWeightDevice" | "BlkioDeviceReadBps" | "BlkioDeviceWriteBps" | "BlkioDeviceReadIOps" | "BlkioDeviceWriteIOps" => {
-            Absent::List
-        }
+        "Binds"
+        | "Mounts"
+        | "VolumesFrom"
+        | "CapAdd"
+        | "CapDrop"
+        | "Dns"
+        | "DnsOptions"
+        | "DnsSearch"
+        | "ExtraHosts"
+        | "GroupAdd"
+        | "Links"
+        | "SecurityOpt"
+        | "Devices"
+        | "DeviceCgroupRules"
+        | "DeviceRequests"
+        | "Ulimits"
+        | "MaskedPaths"
+        | "ReadonlyPaths"
+        | "Cmd"
+        | "Entrypoint"
+        | "OnBuild"
+        | "Shell"
+        | "ExecIDs"
+        | "Args"
+        | "Env"
+        | "RepoTags"
+        | "RepoDigests"
+        | "Layers"
+        | "Log"
+        | "BlkioWeightDevice"
+        | "BlkioDeviceReadBps"
+        | "BlkioDeviceWriteBps"
+        | "BlkioDeviceReadIOps"
+        | "BlkioDeviceWriteIOps" => Absent::List,
         "Labels" | "Tmpfs" | "Sysctls" | "Annotations" | "StorageOpt" | "PortBindings" | "Volumes" | "ExposedPorts" | "Options"
         | "Networks" | "Ports" | "Status" => Absent::Map,
         "Name" | "Driver" | "Source" | "Target" | "StopSignal" | "MacAddress" | "Author" | "Comment" | "DockerVersion" | "Container"
@@ -121,11 +162,14 @@ mod tests {
             Err(error) => error.to_string(),
         };
         assert_eq!(show(None, &[]), "[]\n");
-        assert_eq!(show(None, &[one.clone()]), "[\n    {\n        \"Name\": \"data\",\n        \"Labels\": null\n    }\n]\n");
-        assert_eq!(show(Some("json"), &[one.clone()]), "[{\"Name\":\"data\",\"Labels\":null}]\n");
-        assert_eq!(show(Some("{{.Name}} {{.Labels}} {{.Labels.x}}"), &[one.clone()]).lines().count(), 1);
+        assert_eq!(show(None, std::slice::from_ref(&one)), "[\n    {\n        \"Name\": \"data\",\n        \"Labels\": null\n    }\n]\n");
+        assert_eq!(show(Some("json"), std::slice::from_ref(&one)), "[{\"Name\":\"data\",\"Labels\":null}]\n");
+        assert_eq!(show(Some("{{.Name}} {{.Labels}} {{.Labels.x}}"), std::slice::from_ref(&one)).lines().count(), 1);
         assert_eq!(show(Some("{{json .Labels}}"), &[one.clone(), one.clone()]), "null\nnull\n");
-        assert_eq!(show(Some("{{.Foo}}"), &[one]), "template parsing error: template: :1:2: executing \"\" at <.Foo>: map has no entry for key \"Foo\"");
+        assert_eq!(
+            show(Some("{{.Foo}}"), &[one]),
+            "template parsing error: template: :1:2: executing \"\" at <.Foo>: map has no entry for key \"Foo\""
+        );
     }
 
     #[test]

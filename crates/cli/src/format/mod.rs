@@ -8,8 +8,8 @@ pub(crate) mod functions;
 pub(crate) mod inspect;
 mod parse;
 mod print;
-mod scan;
 pub(crate) mod rows;
+mod scan;
 pub(crate) mod table;
 
 pub(crate) use eval::{Absent, Rules};

@@ -79,7 +79,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Node>, String> {
     let (nodes, end) = parser.list()?;
     match end {
         End::Input => Ok(nodes),
-        End::End => Err(parser.scan.error("unexpected {{end}}")),
+        End::Finish => Err(parser.scan.error("unexpected {{end}}")),
         End::Else(_) => Err(parser.scan.error("unexpected {{else}}")),
     }
 }
@@ -87,7 +87,7 @@ pub(crate) fn parse(text: &str) -> Result<Vec<Node>, String> {
 /// What closed a list of nodes.
 enum End {
     Input,
-    End,
+    Finish,
     /// `{{else}}`, or `{{else if …}}` and `{{else with …}}`.
     Else(Option<Branch>),
 }
@@ -126,7 +126,7 @@ impl Parser {
             "if" => Branch::If,
             "with" => Branch::With,
             "range" => Branch::Range,
-            "end" => return self.bare("end").map(|()| Some(End::End)),
+            "end" => return self.bare("end").map(|()| Some(End::Finish)),
             "else" => return self.else_word().map(Some),
             "break" | "continue" => {
                 self.bare(&word)?;
@@ -182,12 +182,12 @@ impl Parser {
         let (body, end) = self.list()?;
         self.ranges -= usize::from(branch == Branch::Range);
         let otherwise = match end {
-            End::End => Vec::new(),
+            End::Finish => Vec::new(),
             End::Input => return Err(self.scan.error("unexpected EOF")),
             // `{{else if}}` shares the one `{{end}}`.
             End::Else(Some(next)) => vec![self.branch(next)?],
             End::Else(None) => match self.list()? {
-                (nodes, End::End) => nodes,
+                (nodes, End::Finish) => nodes,
                 (_, End::Else(_)) => return Err(self.scan.error("expected end; found {{else}}")),
                 (_, End::Input) => return Err(self.scan.error("unexpected EOF")),
             },

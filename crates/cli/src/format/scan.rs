@@ -1,5 +1,7 @@
 //! Tokens of a template: text outside `{{ }}`, words and punctuation inside, with trim markers and comments taken away.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use crate::command::quote::go;
@@ -36,6 +38,19 @@ struct Placed {
     spaced: bool,
 }
 
+/// Whether a marker beside a text trims it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trim {
+    Yes,
+    No,
+}
+
+impl From<bool> for Trim {
+    fn from(yes: bool) -> Self {
+        if yes { Self::Yes } else { Self::No }
+    }
+}
+
 /// All tokens of a template, and where the reader is.
 #[derive(Debug)]
 pub(super) struct Scanner {
@@ -49,14 +64,14 @@ impl Scanner {
     pub(super) fn new(text: &str) -> Self {
         let mut scanner = Self { text: text.to_owned(), tokens: Vec::new(), at: 0 };
         let mut rest = 0;
-        let mut trim_next = false;
+        let mut trim_next = Trim::No;
         while let Some(open) = text[rest..].find("{{").map(|i| i + rest) {
             let inner = open + 2;
             let trims = text[inner..].starts_with("- ") || text[inner..].starts_with("-\n") || text[inner..].starts_with("-\t");
-            scanner.push_text(rest, open, trim_next, trims);
+            scanner.push_text(rest..open, trim_next, Trim::from(trims));
             match scanner.action(open, inner + usize::from(trims)) {
                 Ok((end, trims_after)) => {
-                    trim_next = trims_after;
+                    trim_next = Trim::from(trims_after);
                     rest = end;
                 }
                 Err(why) => {
@@ -65,23 +80,23 @@ impl Scanner {
                 }
             }
         }
-        scanner.push_text(rest, text.len(), trim_next, false);
+        scanner.push_text(rest..text.len(), trim_next, Trim::No);
         let end = text.len();
         scanner.tokens.push(Placed { token: Token::Eof, start: end, end, spaced: false });
         scanner
     }
 
-    fn push_text(&mut self, start: usize, end: usize, left: bool, right: bool) {
-        let mut piece = &self.text[start..end];
-        if left {
+    fn push_text(&mut self, range: Range<usize>, before: Trim, after: Trim) {
+        let mut piece = &self.text[range.clone()];
+        if before == Trim::Yes {
             piece = piece.trim_start_matches(SPACES);
         }
-        if right {
+        if after == Trim::Yes {
             piece = piece.trim_end_matches(SPACES);
         }
         if !piece.is_empty() {
             let token = Token::Text(piece.to_owned());
-            self.tokens.push(Placed { token, start, end, spaced: false });
+            self.tokens.push(Placed { token, start: range.start, end: range.end, spaced: false });
         }
     }
 

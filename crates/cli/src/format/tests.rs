@@ -54,11 +54,16 @@ fn templates_print_what_docker_prints() {
         ("{{index .Config.Labels \"a.x\"}} {{index .Config.Env 1}} {{(index .Mounts 0).Name}}", "1 B=2 data"),
         ("{{(index (index .Mounts 1) \"Source\")}}", "/src"),
         ("{{len .Mounts}} {{len .Name}}", "2 3"),
-        ("{{printf \"%.4s|%-6s|%05d|%q|%v|%t|%5.2f|%x\" .Id .State.Status .State.Pid .Name .Config.Env true 2.5 \"hi\"}}",
-            "0123|running|00042|\"/r1\"|[A=1 B=2]|true| 2.50|6869"),
+        (
+            "{{printf \"%.4s|%-6s|%05d|%q|%v|%t|%5.2f|%x\" .Id .State.Status .State.Pid .Name .Config.Env true 2.5 \"hi\"}}",
+            "0123|running|00042|\"/r1\"|[A=1 B=2]|true| 2.50|6869",
+        ),
         ("{{printf \"%d %s\" \"x\"}}", "%!d(string=x) %!s(MISSING)"),
         ("{{printf \"a\" 1}}", "a%!(EXTRA int=1)"),
-        ("{{join .Config.Env \", \"}} {{split \"a:b\" \":\"}} {{upper \"ab\"}}{{lower \"CD\"}} {{title \"ab cd\"}}", "A=1, B=2 [a b] ABcd Ab Cd"),
+        (
+            "{{join .Config.Env \", \"}} {{split \"a:b\" \":\"}} {{upper \"ab\"}}{{lower \"CD\"}} {{title \"ab cd\"}}",
+            "A=1, B=2 [a b] ABcd Ab Cd",
+        ),
         ("{{.Name | printf \"%s-%s\" \"x\" | upper}}", "X-/R1"),
         ("{{println .Name 1}}{{print 1 2 \"a\" \"b\" 3}}", "/r1 1\n1 2a b3".replace("a b", "ab").as_str()),
         ("a {{- .Name -}} b", "a/r1b"),
@@ -102,7 +107,10 @@ fn mistakes_have_gos_words() {
 #[test]
 fn odd_templates_never_panic() {
     let data = sample();
-    let pieces = ["{{", "}}", ".", "$", "|", "(", ")", "range", " ", "if", "end", "\"", "Name", "-", "é", "{{-", "else", ":=", ",", "index", "'", "`", "/*"];
+    let pieces = [
+        "{{", "}}", ".", "$", "|", "(", ")", "range", " ", "if", "end", "\"", "Name", "-", "é", "{{-", "else", ":=", ",", "index", "'",
+        "`", "/*",
+    ];
     let mut seed = 7usize;
     for _ in 0..20_000 {
         let mut template = String::new();

@@ -27,13 +27,7 @@ pub(super) static DF: Command = Command {
 };
 
 const LAYOUT: Layout = Layout {
-    headers: &[
-        ("Type", "TYPE"),
-        ("TotalCount", "TOTAL"),
-        ("Active", "ACTIVE"),
-        ("Size", "SIZE"),
-        ("Reclaimable", "RECLAIMABLE"),
-    ],
+    headers: &[("Type", "TYPE"), ("TotalCount", "TOTAL"), ("Active", "ACTIVE"), ("Size", "SIZE"), ("Reclaimable", "RECLAIMABLE")],
     table: "{{.Type}}\\t{{.TotalCount}}\\t{{.Active}}\\t{{.Size}}\\t{{.Reclaimable}}",
     raw: "type: {{.Type}}\\ntotal: {{.TotalCount}}\\nactive: {{.Active}}\\nsize: {{.Size}}\\nreclaimable: {{.Reclaimable}}\\n",
     quiet: "{{.Type}}",
@@ -99,7 +93,8 @@ fn summary(usage: &DiskUsage) -> Vec<Row> {
 impl Sum {
     fn row(&self) -> Row {
         // Docker prints the share only where there is something to take a share of.
-        let share = if self.size == 0 { String::new() } else { format!(" ({}%)", self.reclaimable.saturating_mul(100) / self.size) };
+        let percent = self.reclaimable.saturating_mul(100).checked_div(self.size);
+        let share = percent.map_or_else(String::new, |p| format!(" ({p}%)"));
         let fields = vec![
             ("Type", self.kind.to_owned()),
             ("TotalCount", self.count.to_string()),

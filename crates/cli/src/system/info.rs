@@ -7,8 +7,8 @@ use stead_base::size;
 
 use crate::command::{Act, Arity, Command, Matches, Outcome};
 use crate::context::Context;
-use crate::format::inspect::{EXIT_TEMPLATE, RULES, View};
 use crate::failure::Failure;
+use crate::format::inspect::{EXIT_TEMPLATE, RULES, View};
 use crate::listing::FORMAT_ONE;
 use crate::output;
 
@@ -75,7 +75,7 @@ fn words(info: &Value, context: &Context) -> String {
         ("Run Root Dir", context.run_root.display().to_string()),
     ] {
         // Writing to a String cannot fail.
-        drop(writeln!(out, " {name}: {value}"));
+        writeln!(out, " {name}: {value}").ok();
     }
     out
 }

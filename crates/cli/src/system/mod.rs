@@ -8,7 +8,7 @@ mod prune;
 mod version;
 
 pub(crate) use info::INFO;
-pub(crate) use version::VERSION;
+pub(crate) use version::{VERSION, line as version_line};
 
 use crate::command::{Act, Command};
 
@@ -17,6 +17,6 @@ pub(crate) static SYSTEM: Command = Command {
     name: "system",
     usage: "COMMAND",
     about: "Manage the engine",
-    act: Act::Group(&[&check::CHECK, &df::DF, &info::INFO, &prune::PRUNE]),
+    act: Act::Group(&[&check::CHECK, &df::DF, &INFO, &prune::PRUNE]),
     ..Command::NEW
 };

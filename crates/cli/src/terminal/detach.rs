@@ -23,7 +23,9 @@ impl Keys {
             return Ok(Self::default());
         }
         let sequence = text.split(',').map(key).collect::<Option<Vec<u8>>>();
-        let bad = || format!("invalid detach keys ({text}): Unknown character: '{}'", text.split(',').find(|k| key(k).is_none()).unwrap_or_default());
+        let bad = || {
+            format!("invalid detach keys ({text}): Unknown character: '{}'", text.split(',').find(|k| key(k).is_none()).unwrap_or_default())
+        };
         Ok(Self { sequence: sequence.ok_or_else(bad)?, typed: 0 })
     }
 

@@ -34,7 +34,7 @@ impl Raw {
 impl Drop for Raw {
     fn drop(&mut self) {
         // Nobody is left to tell; the shell puts its own terminal right, too.
-        drop(tcsetattr(&self.terminal, OptionalActions::Now, &self.before));
+        tcsetattr(&self.terminal, OptionalActions::Now, &self.before).ok();
     }
 }
 

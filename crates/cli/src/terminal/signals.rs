@@ -13,6 +13,24 @@ const FORWARDED: [i32; 17] = [1, 2, 3, 5, 10, 12, 14, 15, 16, 18, 20, 24, 25, 26
 /// What ends us. In raw mode it is caught, to give the terminal back first.
 const ENDING: [i32; 4] = [1, 2, 3, 15];
 
+/// What signals are taken for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Use {
+    /// They go to the container.
+    Forward,
+    /// The terminal is raw: those that end us are caught, to give it back first.
+    GiveBack,
+    /// They do what they always do.
+    Leave,
+}
+
+impl Use {
+    /// What a session without `--sig-proxy` takes them for.
+    pub(crate) fn of(raw: Option<&super::Raw>) -> Self {
+        if raw.is_some() { Self::GiveBack } else { Self::Leave }
+    }
+}
+
 /// What came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Signal {
@@ -32,19 +50,19 @@ pub(crate) struct Signals {
 }
 
 impl Signals {
-    /// Takes signals: those to pass on if `forward`, those that end us if the terminal is raw, and always the change of size.
+    /// Takes the signals of this use, and always the change of size.
     ///
     /// # Errors
     /// No descriptor is to be had.
-    pub(crate) fn take(forward: bool, raw: bool) -> Result<Self, stead_sys::Error> {
+    pub(crate) fn take(wanted_for: Use) -> Result<Self, stead_sys::Error> {
         let mut wanted = vec![WINCH];
-        if forward {
-            wanted.extend(FORWARDED);
-        } else if raw {
-            wanted.extend(ENDING);
+        match wanted_for {
+            Use::Forward => wanted.extend(FORWARDED),
+            Use::GiveBack => wanted.extend(ENDING),
+            Use::Leave => {}
         }
         signal::block(&wanted);
-        Ok(Self { descriptor: signal::descriptor(&wanted)?, forward })
+        Ok(Self { descriptor: signal::descriptor(&wanted)?, forward: wanted_for == Use::Forward })
     }
 
     /// The next signal that waits, if any.

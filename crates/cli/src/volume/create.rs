@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stead_engine::volume::CreateRequest;
+use stead_volume::CreateRequest;
 
 use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, any, text, value};
 use crate::container::options::values::check_label;
@@ -46,7 +46,16 @@ pub(super) static CREATE: Command = Command {
 
 /// Flags of cluster volumes, which need swarm.
 const CLUSTER: [&str; 10] = [
-    "availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "topology-preferred", "topology-required", "type",
+    "availability",
+    "group",
+    "limit-bytes",
+    "required-bytes",
+    "scope",
+    "secret",
+    "sharing",
+    "topology-preferred",
+    "topology-required",
+    "type",
 ];
 
 fn run(context: &Context, matches: &Matches) -> Outcome {

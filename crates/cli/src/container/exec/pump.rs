@@ -1,7 +1,7 @@
 //! Streams of an exec session: its descriptors are ours, so bytes pass through no third process.
 
 use std::io;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -14,7 +14,7 @@ use crate::command::Outcome;
 use crate::container::foreground::{ended_by, monitor};
 use crate::failure::{EXIT_PIPE, Failure};
 use crate::terminal::detach::Keys;
-use crate::terminal::signals::{Signal, Signals};
+use crate::terminal::signals::{Signal, Signals, Use};
 use crate::terminal::{self, Raw};
 
 /// How long output may still come after the command ended, from what it left running with our pipes open. Docker's two seconds.
@@ -50,7 +50,7 @@ pub(super) fn follow(client: &mut Client, streams: ExecStreams, keys: Keys) -> O
     }
     let reads = streams.stdin.is_some();
     let raw = if streams.tty { Raw::enter()? } else { None };
-    let signals = Signals::take(false, raw.is_some()).map_err(Failure::error)?;
+    let signals = Signals::take(Use::of(raw.as_ref())).map_err(Failure::error)?;
     let mut pump = Pump { streams, keys, raw, signals, reads, typed: Vec::new(), status: None };
     pump.resize();
     pump.run(client)
@@ -206,7 +206,7 @@ impl Pump {
             && let Some((rows, columns)) = terminal::size()
         {
             // A terminal that cannot be sized still works.
-            drop(tcsetwinsize(master, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }));
+            tcsetwinsize(master, Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 }).ok();
         }
     }
 }

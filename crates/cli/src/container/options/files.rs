@@ -9,7 +9,7 @@ use crate::context::variable_if_set;
 const LINE_MAX: usize = 64 << 10;
 
 /// Reads environment files and then `--env`; a later one of the same name wins in the container, as Docker leaves it to the kernel's order.
-pub(super) fn environment<'a>(files: impl Iterator<Item = &'a str>, words: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
+pub(crate) fn environment<'a>(files: impl Iterator<Item = &'a str>, words: impl Iterator<Item = &'a str>) -> Result<Vec<String>, String> {
     let mut all = Vec::new();
     for file in files {
         all.extend(pairs(file, &read(file)?, variable_if_set)?);

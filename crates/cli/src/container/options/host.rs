@@ -1,6 +1,6 @@
 //! The part of the options that depends on the host: limits, namespaces, devices, logging.
 
-use stead_engine::container::{HostConfig, LogConfig};
+use stead_engine::container::config::{HostConfig, LogConfig};
 
 use super::{security, values};
 use crate::command::Matches;

@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
-use stead_engine::container::{Config, Empty, HostConfig};
-use stead_mount::parse::Short;
+use stead_engine::container::config::{Config, Empty, HostConfig};
+use stead_mount::parse::short::{self, Short};
 
 use crate::command::Matches;
 use crate::failure::Failure;
@@ -158,7 +158,7 @@ fn storage(matches: &Matches, config: &mut Config, host: &mut HostConfig) -> Res
     }
     let (mut binds, mut anonymous) = (Vec::new(), BTreeMap::new());
     for word in matches.list("volume") {
-        match stead_mount::parse::client(word, &cwd()?).map_err(|e| e.to_string())? {
+        match short::client(word, &cwd()?).map_err(|e| e.to_string())? {
             Short::Bind(bind) => binds.push(bind),
             Short::Anonymous(path) => {
                 anonymous.insert(path, Empty {});

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use stead_engine::container::{DeviceMapping, RestartPolicy, Ulimit};
+use stead_engine::container::config::{DeviceMapping, RestartPolicy, Ulimit};
 
 use crate::command::quote::go;
 
@@ -66,7 +66,20 @@ pub(super) fn nano_cpus(text: &str) -> Result<i64, String> {
 }
 
 const ULIMITS: [&str; 15] = [
-    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
     "stack",
 ];
 
@@ -129,7 +142,13 @@ pub(super) fn restart(text: &str) -> Result<RestartPolicy, String> {
 }
 
 const SYSCTLS: [&str; 8] = [
-    "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall", "kernel.shmmax", "kernel.shmmni",
+    "kernel.msgmax",
+    "kernel.msgmnb",
+    "kernel.msgmni",
+    "kernel.sem",
+    "kernel.shmall",
+    "kernel.shmmax",
+    "kernel.shmmni",
     "kernel.shm_rmid_forced",
 ];
 
@@ -141,7 +160,7 @@ pub(super) fn check_sysctl(text: &str) -> Result<(), String> {
 }
 
 /// `--env NAME[=VALUE]`.
-pub(super) fn check_env(text: &str) -> Result<(), String> {
+pub(crate) fn check_env(text: &str) -> Result<(), String> {
     if text.is_empty() || text.starts_with('=') { Err(format!("invalid environment variable: {text}")) } else { Ok(()) }
 }
 
