@@ -5,9 +5,13 @@ use std::sync::Arc;
 
 use stead_base::Kind;
 use stead_base::layout::{Root, RunRoot};
+use stead_image::Images;
+use stead_layer::Layers;
 use stead_store::Store;
+use stead_volume::Volumes;
 
 use crate::failure::from_room;
+use crate::image::LayerPort;
 use crate::{Failure, Result};
 
 /// Which engine, and what the face read from its environment.
@@ -26,9 +30,13 @@ pub struct Options {
 /// One engine. Opening it is cheap; several may be open on one root at once, in any number of processes.
 #[derive(Debug)]
 pub struct Engine {
-    root: Root,
-    run_root: RunRoot,
-    store: Arc<Store>,
+    pub(crate) options: Options,
+    pub(crate) root: Root,
+    pub(crate) run_root: RunRoot,
+    pub(crate) store: Arc<Store>,
+    pub(crate) volumes: Volumes,
+    pub(crate) images: Images,
+    pub(crate) layers: Arc<Layers>,
 }
 
 from_room!(stead_store::Error);
@@ -38,13 +46,17 @@ impl Engine {
     ///
     /// # Errors
     /// The root cannot be made or read, or holds records that cannot be believed.
-    pub fn open(options: &Options) -> Result<Self> {
+    pub fn open(options: Options) -> Result<Self> {
         let root = Root::new(&options.root);
         let run_root = RunRoot::new(&options.run_root);
         make(root.path())?;
         make(run_root.path())?;
+        stead_store::identity(&root)?;
         let store = Arc::new(Store::open(&root)?);
-        Ok(Self { root, run_root, store })
+        let layers = Arc::new(Layers::open(&root)?);
+        let images = Images::open(&root, Arc::clone(&store), Arc::new(LayerPort(Arc::clone(&layers))));
+        let volumes = Volumes::open(&root, &run_root, Arc::clone(&store));
+        Ok(Self { options, root, run_root, store, volumes, images, layers })
     }
 
     /// Where state survives a reboot.

@@ -57,3 +57,42 @@ macro_rules! from_room {
     };
 }
 pub(crate) use from_room;
+
+from_room!(
+    stead_image::Error,
+    stead_layer::Error,
+    stead_monitor::log::OptionError,
+    stead_mount::LowerError,
+    stead_mount::SpecError,
+    stead_mount::activate::ActivateError,
+    stead_network::ModeError,
+    stead_runtime::capability::CapabilityError,
+    stead_volume::Error,
+);
+
+impl From<stead_base::filter::FilterError> for Failure {
+    fn from(error: stead_base::filter::FilterError) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+/// The kernel's own answer: full disks have a kind, everything else is nobody's request.
+impl From<stead_layer::writable::DiskError> for Failure {
+    fn from(error: stead_layer::writable::DiskError) -> Self {
+        let kind = if error.io_kind() == std::io::ErrorKind::StorageFull { Kind::NoSpace } else { Kind::Internal };
+        Self::new(kind, error.to_string())
+    }
+}
+
+/// A monitor that could not start the program says with which status `run` ends.
+impl From<stead_monitor::Error> for Failure {
+    fn from(error: stead_monitor::Error) -> Self {
+        Self { exit_code: error.exit_code(), ..Self::new(error.kind(), error.to_string()) }
+    }
+}
+
+impl From<stead_runtime::LaunchError> for Failure {
+    fn from(error: stead_runtime::LaunchError) -> Self {
+        Self { exit_code: Some(error.kind.exit_code()), ..Self::new(Kind::Invalid, error.message) }
+    }
+}

@@ -6,8 +6,12 @@
 //! - Must not know: HTTP, clap, the terminal, the environment, system calls.
 //! - If we crash here: the next command finds the ledger, the records and the markers, and finishes or forgets what was half done.
 
+pub mod container;
 mod engine;
 mod failure;
+mod image;
+pub mod system;
+pub mod volume;
 
 pub use engine::{Engine, Options};
 pub use failure::{Failure, Result};

@@ -4,6 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use stead_base::layout::{Root, RunRoot};
+pub use stead_sys::Error as DiskError;
 pub use stead_sys::lock::Lock as Hold;
 use stead_sys::{Result, durable, tree};
 
@@ -89,6 +90,24 @@ fn remove_from(trash: &Path, name: &str) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(stead_sys::Error::new("open", trash, error)),
     }
+}
+
+/// Ids of all containers that have a directory, with or without a record, sorted.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn ids(root: &Root) -> Result<Vec<String>> {
+    let dir = root.containers();
+    let entries = match std::fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(stead_sys::Error::new("readdir", &dir, error)),
+    };
+    let mut ids: Vec<String> =
+        entries.filter_map(std::result::Result::ok).filter_map(|entry| entry.file_name().into_string().ok()).collect();
+    ids.retain(|name| !name.starts_with('.'));
+    ids.sort();
+    Ok(ids)
 }
 
 /// Bytes the container has written.

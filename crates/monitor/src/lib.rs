@@ -27,7 +27,7 @@ mod testdir;
 pub use client::{Client, Error};
 pub use config::{LogConfig, LogDriver, MonitorConfig, RestartPolicy, Stdin};
 pub use exit::Exit;
-pub use settle::{left_behind, settle};
+pub use settle::{forget, left_behind, settle};
 pub use spawn::spawn;
 pub use state::{State, Status};
 

@@ -74,3 +74,17 @@ fn end_processes(run_root: &RunRoot, id: &str, state: &State) {
         }
     }
 }
+
+/// Deletes the run directory of a container that is no more.
+///
+/// # Errors
+/// Something in it cannot be deleted.
+pub fn forget(run_root: &RunRoot, id: &str) -> stead_sys::Result<()> {
+    let dir = run_root.container(id);
+    let Some(parent) = dir.parent() else { return Ok(()) };
+    match std::fs::File::open(parent) {
+        Ok(parent) => stead_sys::tree::remove_tree(&parent, std::ffi::OsStr::new(id)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(stead_sys::Error::new("open", parent, error)),
+    }
+}

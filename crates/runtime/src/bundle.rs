@@ -183,9 +183,7 @@ fn become_runtime(
 /// Attaches a mount at a place of its own, from which the runtime takes it.
 fn late(place: &Path, user: Prepared) -> Result<(), LaunchError> {
     let target = user.mount().target.clone();
-    let tree = user
-        .into_tree()
-        .ok_or_else(|| LaunchError::setup(format!("{} cannot be mounted by another runtime", target.display())))?;
+    let tree = user.into_tree().ok_or_else(|| LaunchError::setup(format!("{} cannot be mounted by another runtime", target.display())))?;
     if mount::shape(&tree, &target)?.is_dir {
         durable::create_dir_all(place, 0o700)?;
     } else {

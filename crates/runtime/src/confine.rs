@@ -110,7 +110,9 @@ impl Confinement {
             })?;
         }
         if !namespace::cwd_is_inside_root() {
-            return Err(LaunchError::setup("current working directory is outside of container mount namespace root -- possible container breakout detected"));
+            return Err(LaunchError::setup(
+                "current working directory is outside of container mount namespace root -- possible container breakout detected",
+            ));
         }
         let name = self.args.first().map(String::as_str).unwrap_or_default();
         let path = program::variable(&self.env, "PATH").unwrap_or(crate::defaults::PATH);

@@ -12,8 +12,7 @@ use stead_sys::path::{self, Mode, OFlags};
 use crate::spec::Plan;
 
 /// What every container has: name, major, minor, all 0666.
-const NODES: [(&str, u32, u32); 6] =
-    [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
+const NODES: [(&str, u32, u32); 6] = [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 /// The standard links.
 const LINKS: [(&str, &str); 6] = [
@@ -61,11 +60,9 @@ pub(crate) fn given(plan: &Plan) -> Vec<(Node, String)> {
 pub(crate) fn missing(plan: &Plan) -> Option<String> {
     plan.devices.iter().find_map(|device| {
         let error = kernel::stat(&device.host).err()?;
-        let words = if error.io_kind() == std::io::ErrorKind::NotFound { "no such file or directory".to_owned() } else { error.source.to_string() };
-        Some(format!(
-            "error gathering device information while adding custom device \"{}\": {words}",
-            device.host.display()
-        ))
+        let words =
+            if error.io_kind() == std::io::ErrorKind::NotFound { "no such file or directory".to_owned() } else { error.source.to_string() };
+        Some(format!("error gathering device information while adding custom device \"{}\": {words}", device.host.display()))
     })
 }
 

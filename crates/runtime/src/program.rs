@@ -92,7 +92,11 @@ mod tests {
         assert_eq!(words("/etc/passwd", "/bin"), (126, "exec: \"/etc/passwd\": permission denied".into()));
         assert_eq!(words("/etc", "/bin"), (126, "exec: \"/etc\": is a directory".into()));
         assert_eq!(words("", "/bin").0, 127);
-        assert_eq!(words("sh", "bin:."), (127, "exec: \"sh\": executable file not found in $PATH".into()), "relative parts of PATH are skipped");
+        assert_eq!(
+            words("sh", "bin:."),
+            (127, "exec: \"sh\": executable file not found in $PATH".into()),
+            "relative parts of PATH are skipped"
+        );
     }
 
     #[test]

@@ -110,9 +110,7 @@ fn sysctl(proc: BorrowedFd<'_>, key: &str, value: &str) -> Result<(), LaunchErro
     let file = PathBuf::from("sys").join(key.replace('.', "/"));
     let failed = |words: String| LaunchError::setup(format!("open /proc/{}: {words}", file.display()));
     let fd = path::open_beneath(proc, &file, OFlags::WRONLY, Mode::empty()).map_err(|error| failed(words(&error)))?;
-    std::fs::File::from(fd)
-        .write_all(value.as_bytes())
-        .map_err(|error| LaunchError::setup(format!("write sysctl key {key}: {error}")))
+    std::fs::File::from(fd).write_all(value.as_bytes()).map_err(|error| LaunchError::setup(format!("write sysctl key {key}: {error}")))
 }
 
 fn sys(plan: &Plan, root: BorrowedFd<'_>, group: &Group, cgroup_taken: bool) -> Result<(), LaunchError> {
@@ -178,7 +176,8 @@ fn dev(plan: &Plan, root: BorrowedFd<'_>, taken: &dyn Fn(&str) -> bool) -> Resul
         let queues = mount::new_filesystem("mqueue", &[Param::Text("source", "mqueue")], INERT)?;
         mount::attach(&queues, dev.place("mqueue")?, Path::new("/dev/mqueue"))?;
     }
-    let nodes = device::given(plan).into_iter().map(|(node, _)| node).chain(plan.privileged.then(device::all_of_host).into_iter().flatten());
+    let nodes =
+        device::given(plan).into_iter().map(|(node, _)| node).chain(plan.privileged.then(device::all_of_host).into_iter().flatten());
     for node in nodes {
         if node.target.starts_with("/dev") {
             dev.node(&node)?;

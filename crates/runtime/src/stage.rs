@@ -38,7 +38,10 @@ impl Stage {
         }
         let stage = Self { dir, id };
         fs::copy("/usr/bin/busybox", stage.path("bin/busybox")).unwrap();
-        for applet in ["sh", "cat", "id", "ls", "stat", "sleep", "env", "grep", "head", "tty", "mount", "true", "kill", "ps", "touch", "mkdir", "umask", "stty", "readlink", "mknod", "ip", "chmod", "hostname", "find", "dd", "wc", "printf", "test"] {
+        for applet in [
+            "sh", "cat", "id", "ls", "stat", "sleep", "env", "grep", "head", "tty", "mount", "true", "kill", "ps", "touch", "mkdir",
+            "umask", "stty", "readlink", "mknod", "ip", "chmod", "hostname", "find", "dd", "wc", "printf", "test",
+        ] {
             symlink("busybox", stage.path("bin").join(applet)).unwrap();
         }
         stage.write("etc/passwd", "root:x:0:0:root:/root:/bin/sh\nredis:x:999:998::/data:/bin/sh\n");

@@ -12,6 +12,7 @@ use serde::de::DeserializeOwned;
 mod checksum;
 mod damage;
 mod error;
+mod marker;
 mod open;
 mod reserve;
 mod schema;
@@ -19,6 +20,7 @@ mod tx;
 
 pub use damage::set_aside;
 pub use error::{BadRecord, Error, Result};
+pub use marker::identity;
 pub use open::Store;
 pub use tx::Tx;
 
@@ -60,3 +62,11 @@ pub struct Ref {
 
 #[cfg(test)]
 mod tests;
+
+/// A new id for a record: 64 random hexadecimal digits, whose first twelve are not all decimal.
+///
+/// # Errors
+/// The kernel gives no random bytes.
+pub fn new_id() -> stead_sys::Result<String> {
+    Ok(stead_base::ids::random_hex64(stead_sys::durable::random_bytes()?))
+}

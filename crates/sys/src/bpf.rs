@@ -185,7 +185,13 @@ mod tests {
         filter_devices(group.as_fd(), &rules).unwrap();
         let child = spawn(NamespaceFlags::empty(), Some(group.as_fd()), || {
             let opens = |path: &str, write: bool| std::fs::OpenOptions::new().read(!write).write(write).open(path).is_ok();
-            let seen = [opens("/dev/null", true), opens("/dev/zero", false), opens("/dev/urandom", false), opens("/dev/urandom", true), opens("/dev/tty0", false)];
+            let seen = [
+                opens("/dev/null", true),
+                opens("/dev/zero", false),
+                opens("/dev/urandom", false),
+                opens("/dev/urandom", true),
+                opens("/dev/tty0", false),
+            ];
             i32::from(seen != [true, false, true, false, false])
         })
         .unwrap();

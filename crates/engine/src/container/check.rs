@@ -126,7 +126,8 @@ pub(super) fn security(host: &HostConfig) -> Result<Security> {
         let (key, value) = option.split_once(['=', ':']).ok_or_else(bad)?;
         match key {
             "no-new-privileges" => {
-                decided.no_new_privileges = value.parse().map_err(|_parse| Failure::invalid(format!("invalid --security-opt 2: {option:?}")))?;
+                decided.no_new_privileges =
+                    value.parse().map_err(|_parse| Failure::invalid(format!("invalid --security-opt 2: {option:?}")))?;
             }
             "seccomp" => decided.seccomp = Some(value.to_owned()).filter(|v| v != "builtin"),
             // Without a loaded security module these have nothing to act on; Docker accepts them too.
@@ -142,12 +143,16 @@ fn names(config: &Config, host: &HostConfig) -> Result<()> {
         return Err(Failure::invalid(format!("invalid hostname: {} is longer than {HOSTNAME_MAX} characters", config.hostname)));
     }
     if !config.working_dir.is_empty() && !config.working_dir.starts_with('/') {
-        return Err(Failure::invalid(format!("the working directory '{}' is invalid, it needs to be an absolute path", config.working_dir)));
+        return Err(Failure::invalid(format!(
+            "the working directory '{}' is invalid, it needs to be an absolute path",
+            config.working_dir
+        )));
     }
     if let Some(bad) = config.env.iter().find(|v| v.is_empty() || v.starts_with('=')) {
         return Err(Failure::invalid(format!("invalid environment variable: {bad}")));
     }
-    let stray_nul = config.env.iter().chain(config.cmd.iter().flatten()).chain(config.entrypoint.iter().flatten()).any(|w| w.contains('\0'));
+    let stray_nul =
+        config.env.iter().chain(config.cmd.iter().flatten()).chain(config.entrypoint.iter().flatten()).any(|w| w.contains('\0'));
     if stray_nul {
         return Err(Failure::invalid("a command line or an environment variable contains a NUL byte"));
     }
@@ -160,7 +165,22 @@ fn names(config: &Config, host: &HostConfig) -> Result<()> {
 }
 
 const ULIMITS: [&str; 16] = [
-    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio", "rttime", "sigpending", "stack", "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
+    "as",
 ];
 
 fn ulimit(limit: &Ulimit) -> Result<()> {
@@ -196,7 +216,9 @@ fn sysctls(host: &HostConfig) -> Result<()> {
 
 /// What docs/compat.md names as not there yet is refused, never dropped.
 fn unsupported(host: &HostConfig) -> Result<()> {
-    let refuse = |what: String| Err(Failure::new(stead_base::Kind::Unsupported, what).with_hint("docs/compat.md lists what this version does not do"));
+    let refuse = |what: String| {
+        Err(Failure::new(stead_base::Kind::Unsupported, what).with_hint("docs/compat.md lists what this version does not do"))
+    };
     let ports = |v: &serde_json::Value| v.as_object().is_some_and(|o| !o.is_empty());
     if host.port_bindings.as_ref().is_some_and(ports) || host.publish_all_ports {
         return refuse("publishing ports (-p, -P) needs a bridge network, which this version of stead does not have".to_owned());
@@ -237,7 +259,10 @@ mod tests {
 
     #[test]
     fn restart_policies_are_checked_in_dockers_words() {
-        let with = |name: &str, n| HostConfig { restart_policy: RestartPolicy { name: name.to_owned(), maximum_retry_count: n }, ..HostConfig::default() };
+        let with = |name: &str, n| HostConfig {
+            restart_policy: RestartPolicy { name: name.to_owned(), maximum_retry_count: n },
+            ..HostConfig::default()
+        };
         assert!(request(&Config::default(), &with("on-failure", 3)).is_ok());
         assert!(refused(&with("sometimes", 0)).contains("unknown policy 'sometimes'"));
         assert!(refused(&with("always", 3)).contains("can only be used with 'on-failure'"));

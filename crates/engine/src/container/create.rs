@@ -52,7 +52,7 @@ impl Engine {
         let image = self.images.resolve_platform(&config.image, platform.as_deref())?;
         merge::with_image(&mut config, &image.config.config)?;
         let points = self.merge_mounts(&config, &host)?;
-        let mut container = self.draft(name, config, host, networking, &image);
+        let mut container = self.draft(name, config, host, networking, &image)?;
         super::start::log_config(&container)?;
         self.check_name(&container.name)?;
         let made = self.claim_volumes(&mut container, points, &mut warnings)?;
@@ -64,10 +64,17 @@ impl Engine {
         Ok(Created { id: container.id, name: container.name, warnings })
     }
 
-    fn draft(&self, name: Option<String>, config: Config, host: HostConfig, networking: NetworkingConfig, image: &ImageRecord) -> Container {
-        let id = stead_store::new_id();
+    fn draft(
+        &self,
+        name: Option<String>,
+        config: Config,
+        host: HostConfig,
+        networking: NetworkingConfig,
+        image: &ImageRecord,
+    ) -> Result<Container> {
+        let id = stead_store::new_id()?;
         let name = name.map_or_else(|| names::random(seed(&id)), |n| n.trim_start_matches('/').to_owned());
-        Container {
+        Ok(Container {
             name,
             created: Time::now(),
             image: image.id.to_string(),
@@ -78,7 +85,7 @@ impl Engine {
             networking,
             mounts: Vec::new(),
             id,
-        }
+        })
     }
 
     fn check_name(&self, name: &str) -> Result<()> {
@@ -106,7 +113,7 @@ impl Engine {
     }
 
     /// Removes volumes that a failed create had made. One that somebody else uses by now stays.
-    fn take_back(&self, made: &[String]) {
+    pub(super) fn take_back(&self, made: &[String]) {
         for name in made {
             drop(self.volumes.remove(name, false));
         }

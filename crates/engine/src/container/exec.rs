@@ -47,7 +47,10 @@ impl Engine {
                 return Err(Failure::new(Kind::Conflict, format!("Container {typed} is paused, unpause the container before exec")));
             }
             "restarting" => {
-                return Err(Failure::new(Kind::Conflict, format!("Container {} is restarting, wait until the container is running", container.id)));
+                return Err(Failure::new(
+                    Kind::Conflict,
+                    format!("Container {} is restarting, wait until the container is running", container.id),
+                ));
             }
             _ => return Err(Failure::new(Kind::Conflict, format!("container {} is not running", container.id))),
         }
@@ -59,7 +62,7 @@ impl Engine {
             tty: request.tty,
             privileged: request.privileged,
         };
-        let exec = Exec { id: stead_store::new_id(), process, stdin: request.stdin, size: request.console_size, detach: request.detach };
+        let exec = Exec { id: stead_store::new_id()?, process, stdin: request.stdin, size: request.console_size, detach: request.detach };
         Ok((self.container_client(&container.id)?, exec))
     }
 }

@@ -64,8 +64,24 @@ pub struct Summary {
 }
 
 const FILTERS: [&str; 18] = [
-    "id", "name", "label", "label!", "status", "exited", "ancestor", "before", "since", "volume", "network", "health", "publish", "expose", "is-task", "isolation",
-    "restart-policy", "label-file",
+    "id",
+    "name",
+    "label",
+    "label!",
+    "status",
+    "exited",
+    "ancestor",
+    "before",
+    "since",
+    "volume",
+    "network",
+    "health",
+    "publish",
+    "expose",
+    "is-task",
+    "isolation",
+    "restart-policy",
+    "label-file",
 ];
 
 impl Engine {
@@ -75,7 +91,8 @@ impl Engine {
     /// A filter that is not known, or names a container or image that is not there.
     pub fn container_list(&self, options: &ListOptions) -> Result<Vec<Summary>> {
         options.filters.check(&FILTERS)?;
-        let mut containers: Vec<Container> = self.store.read(|tx| tx.list::<Container>())?.into_iter().filter_map(std::result::Result::ok).collect();
+        let mut containers: Vec<Container> =
+            self.store.read(|tx| tx.list::<Container>())?.into_iter().filter_map(std::result::Result::ok).collect();
         containers.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
         let bounds = self.bounds(options)?;
         let ancestors = self.ancestors(options)?;
@@ -160,7 +177,8 @@ fn matches(filters: &Filters, container: &Container, now: &Now) -> bool {
         (None, None) => name(wanted),
     };
     let exited = |wanted: &str| matches!(now.status, "exited") && now.exit_code().to_string() == wanted;
-    let policy = |wanted: &str| container.host.restart_policy.name == wanted || (wanted == "no" && container.host.restart_policy.name.is_empty());
+    let policy =
+        |wanted: &str| container.host.restart_policy.name == wanted || (wanted == "no" && container.host.restart_policy.name.is_empty());
     let network = |wanted: &str| super::inspect::network_mode(container) == wanted;
     filters.any("id", |wanted| container.id.starts_with(wanted))
         && filters.any("name", exact_name)

@@ -44,7 +44,8 @@ pub(super) fn with_image(config: &mut Config, image: &ContainerDefaults) -> Resu
     }
     let named = |words: &Option<Vec<String>>| words.iter().flatten().any(|w| !w.is_empty());
     if !named(&config.entrypoint) && !named(&config.cmd) {
-        return Err(Failure::invalid("no command specified").with_hint("name a program after the image, or use an image that has a CMD or an ENTRYPOINT"));
+        return Err(Failure::invalid("no command specified")
+            .with_hint("name a program after the image, or use an image that has a CMD or an ENTRYPOINT"));
     }
     Ok(())
 }

@@ -21,3 +21,5 @@ mod start;
 mod state;
 mod stop;
 pub mod wait;
+
+pub(crate) use plan::diff_ids;

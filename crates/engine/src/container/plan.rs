@@ -48,7 +48,9 @@ impl Engine {
     /// /etc/hosts, /etc/hostname and /etc/resolv.conf, except where the user mounts something of their own (moby's `TrySetNetworkMount`).
     fn engine_files(&self, container: &Container) -> Vec<Mount> {
         let dir = self.root.container(&container.id);
-        let taken = |target: &str| container.mounts.iter().any(|m| m.destination == target) || container.host.tmpfs.iter().flatten().any(|(p, _)| p == target);
+        let taken = |target: &str| {
+            container.mounts.iter().any(|m| m.destination == target) || container.host.tmpfs.iter().flatten().any(|(p, _)| p == target)
+        };
         stead_network::files::paths(&dir)
             .into_iter()
             .filter(|(target, _)| !taken(target))
@@ -167,7 +169,13 @@ pub(super) fn device_rule(text: &str) -> Result<DeviceRule> {
     if !matches!(kind, "a" | "b" | "c") || access.is_empty() || access.chars().any(|c| !"rwm".contains(c)) {
         return Err(bad());
     }
-    Ok(DeviceRule { allow: true, kind: kind.chars().next().unwrap_or('a'), major: number(major)?, minor: number(minor)?, access: access.to_owned() })
+    Ok(DeviceRule {
+        allow: true,
+        kind: kind.chars().next().unwrap_or('a'),
+        major: number(major)?,
+        minor: number(minor)?,
+        access: access.to_owned(),
+    })
 }
 
 fn devices(host: &HostConfig) -> Vec<Device> {

@@ -27,7 +27,10 @@ impl Engine {
                 let state = now.status;
                 return Err(Failure::new(
                     Kind::Conflict,
-                    format!("cannot remove container \"/{}\": container is {state}: stop the container before removing or force remove", container.name),
+                    format!(
+                        "cannot remove container \"/{}\": container is {state}: stop the container before removing or force remove",
+                        container.name
+                    ),
                 ));
             }
             self.end(&container.id)?;

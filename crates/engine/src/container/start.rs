@@ -1,6 +1,5 @@
 //! Starting a container: what it needs is activated, its plan is written, its monitor is born and told to begin.
 
-
 use stead_base::Kind;
 use stead_layer::writable;
 use stead_monitor::{Client, LogConfig, MonitorConfig, RestartPolicy};
@@ -131,8 +130,16 @@ impl Engine {
     /// The command that a monitor becomes at the end of a container nobody waits for.
     fn cleanup_argv(&self, id: &str) -> Vec<String> {
         let path = |p: &std::path::Path| p.display().to_string();
-        ["/proc/self/exe".to_owned(), "--root".to_owned(), path(self.root.path()), "--run-root".to_owned(), path(self.run_root.path()), "reap".to_owned(), id.to_owned()]
-            .into()
+        [
+            "/proc/self/exe".to_owned(),
+            "--root".to_owned(),
+            path(self.root.path()),
+            "--run-root".to_owned(),
+            path(self.run_root.path()),
+            "reap".to_owned(),
+            id.to_owned(),
+        ]
+        .into()
     }
 }
 
@@ -160,4 +167,3 @@ pub(super) fn log_config(container: &Container) -> Result<LogConfig> {
     };
     Ok(stead_monitor::log::options(&asked.kind, &asked.config, &subject)?)
 }
-

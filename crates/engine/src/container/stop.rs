@@ -26,7 +26,8 @@ impl Engine {
     pub fn container_kill(&self, typed: &str, signal_name: Option<&str>) -> Result<()> {
         let container = self.container(typed)?;
         let signal = signal::parse(signal_name.filter(|s| !s.is_empty()).unwrap_or("KILL"))?;
-        let not_running = || Failure::new(Kind::NotRunning, format!("cannot kill container: {typed}: container {} is not running", container.id));
+        let not_running =
+            || Failure::new(Kind::NotRunning, format!("cannot kill container: {typed}: container {} is not running", container.id));
         if !self.now(&container.id).is_running() {
             return Err(not_running());
         }

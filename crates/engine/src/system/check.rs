@@ -96,7 +96,12 @@ impl Engine {
         }
         for diff_id in crate::container::diff_ids(container)? {
             if self.layers.get(&diff_id)?.is_none() {
-                report.add("container", &*container.name, format!("layer {diff_id} of its image is not there; pull {} again", container.config.image), false);
+                report.add(
+                    "container",
+                    &*container.name,
+                    format!("layer {diff_id} of its image is not there; pull {} again", container.config.image),
+                    false,
+                );
             }
         }
         Ok(())

@@ -20,9 +20,12 @@ impl Engine {
         let count = |state: &str| containers.iter().filter(|c| c.state == state).count();
         let (running, paused) = (count("running"), count("paused"));
         let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default().trim().to_owned();
-        let memory_kb = read("/proc/meminfo").lines().find_map(|l| l.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok()).unwrap_or(0);
+        let memory_kb = read("/proc/meminfo")
+            .lines()
+            .find_map(|l| l.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok())
+            .unwrap_or(0);
         Ok(json!({
-            "ID": self.store.uuid(),
+            "ID": stead_store::identity(&self.root)?,
             "Containers": containers.len(), "ContainersRunning": running, "ContainersPaused": paused, "ContainersStopped": containers.len() - running - paused,
             "Images": self.images.list_records()?.len(),
             "Driver": "overlay2",

@@ -10,6 +10,7 @@ impl Engine {
     pub fn sweep(&self) -> Result<()> {
         let volumes = stead_volume::trash::sweep(&self.root);
         stead_layer::writable::sweep(&self.root)?;
-        Ok(volumes?)
+        volumes?;
+        Ok(())
     }
 }

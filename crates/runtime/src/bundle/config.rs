@@ -116,7 +116,8 @@ fn mounts(plan: &Plan, late: impl Fn(usize) -> PathBuf) -> Value {
 }
 
 fn devices(plan: &Plan) -> Value {
-    let nodes = device::given(plan).into_iter().map(|(node, _)| node).chain(plan.privileged.then(device::all_of_host).into_iter().flatten());
+    let nodes =
+        device::given(plan).into_iter().map(|(node, _)| node).chain(plan.privileged.then(device::all_of_host).into_iter().flatten());
     let list: Vec<Value> = nodes
         .map(|node| {
             let id = node.file.id;

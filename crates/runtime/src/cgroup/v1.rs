@@ -12,7 +12,8 @@ pub(super) fn create(plan: &Plan, layout: &Layout) -> Result<Group, CgroupError>
     let mut group = Group { aliases: layout.aliases.clone(), ..Group::default() };
     for hierarchy in &layout.v1 {
         let cpuset = hierarchy.has("cpuset");
-        let dir = descend(plan, &hierarchy.path, |parent, child, made| if cpuset && made { inherit_cpuset(parent, child) } else { Ok(()) })?;
+        let dir =
+            descend(plan, &hierarchy.path, |parent, child, made| if cpuset && made { inherit_cpuset(parent, child) } else { Ok(()) })?;
         for controller in hierarchy.name.split(',') {
             limit(plan, controller, dir.as_fd(), &mut group.warnings)?;
         }
@@ -53,7 +54,8 @@ fn memory(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Resul
         match set(dir, "memory.memsw.limit_in_bytes", &both.to_string()) {
             // The file is missing where swap accounting is off; Docker's warning.
             Err(CgroupError::Limit { source, .. }) if source.io_kind() == std::io::ErrorKind::NotFound => warnings.push(
-                "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.".to_owned(),
+                "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap."
+                    .to_owned(),
             ),
             other => other?,
         }

@@ -59,7 +59,8 @@ fn memory(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Resul
     match set(dir, "memory.swap.max", &swap) {
         Err(CgroupError::Limit { source, .. }) if source.io_kind() == std::io::ErrorKind::NotFound => {
             warnings.push(
-                "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.".to_owned(),
+                "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap."
+                    .to_owned(),
             );
             Ok(())
         }

@@ -204,7 +204,8 @@ fn system_calls_are_filtered_unless_told_otherwise() {
     let mut plan = stage.plan(&["sh", "-c", "grep Seccomp: /proc/self/status; mkdir /tmp/x; echo $?"]);
     plan.process.seccomp = Seccomp::Unconfined;
     assert_eq!(stage.run(&plan).unwrap().out, "Seccomp:\t0\n0\n");
-    let profile = r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]}"#;
+    let profile =
+        r#"{"defaultAction":"SCMP_ACT_ALLOW","syscalls":[{"names":["mkdir","mkdirat"],"action":"SCMP_ACT_ERRNO","errnoRet":13}]}"#;
     plan.process.seccomp = Seccomp::Profile(profile.into());
     plan.process.args[2] = "mkdir /tmp/y 2>&1; grep Seccomp: /proc/self/status".into();
     assert_eq!(stage.run(&plan).unwrap().out, "mkdir: can't create directory '/tmp/y': Permission denied\nSeccomp:\t2\n");
@@ -213,7 +214,11 @@ fn system_calls_are_filtered_unless_told_otherwise() {
 #[test]
 fn a_privileged_container_has_everything() {
     let stage = Stage::new();
-    let mut plan = stage.plan(&["sh", "-c", "cat /proc/self/status; ls /dev | wc -l; mount -t tmpfs x /tmp && echo mounted; grep -c ' /proc/sys ' /proc/self/mounts"]);
+    let mut plan = stage.plan(&[
+        "sh",
+        "-c",
+        "cat /proc/self/status; ls /dev | wc -l; mount -t tmpfs x /tmp && echo mounted; grep -c ' /proc/sys ' /proc/self/mounts",
+    ]);
     plan.privileged = true;
     plan.process.seccomp = Seccomp::Unconfined;
     plan.process.caps = capability::resolve(&[], &[], true).unwrap();
@@ -258,13 +263,20 @@ fn limits_reach_the_control_group() {
     cgroup::freeze(&sleeper.plan, true).unwrap();
     cgroup::freeze(&sleeper.plan, false).unwrap();
     let groups = host(&format!("/proc/{}/cgroup", sleeper.child.pid));
-    assert!(groups.lines().filter(|line| !line.starts_with("0::") || cgroup::version() == "2").all(|line| line.ends_with(&sleeper.plan.id)), "{groups}");
+    assert!(
+        groups.lines().filter(|line| !line.starts_with("0::") || cgroup::version() == "2").all(|line| line.ends_with(&sleeper.plan.id)),
+        "{groups}"
+    );
 }
 
 #[test]
 fn devices_are_those_that_were_given() {
     let stage = Stage::new();
-    let mut plan = stage.plan(&["sh", "-c", "stat -c %t:%T /dev/given/zero; head -c 2 /dev/given/zero | wc -c; mknod /tmp/kmsg c 1 11; head -c 1 /tmp/kmsg 2>&1 | wc -c"]);
+    let mut plan = stage.plan(&[
+        "sh",
+        "-c",
+        "stat -c %t:%T /dev/given/zero; head -c 2 /dev/given/zero | wc -c; mknod /tmp/kmsg c 1 11; head -c 1 /tmp/kmsg 2>&1 | wc -c",
+    ]);
     plan.devices = vec![Device { host: "/dev/zero".into(), container: "/dev/given/zero".into(), access: "rwm".into() }];
     let seen = stage.run(&plan).unwrap();
     assert!(seen.out.starts_with("1:5\n2\n"), "{seen:?}");

@@ -92,8 +92,7 @@ fn outcomes_of(abi: &Abi, selected: &Selected) -> BTreeMap<u32, Outcome> {
     let mut outcomes: BTreeMap<u32, Outcome> = BTreeMap::new();
     for rule in &selected.rules {
         for number in rule.names.iter().filter_map(|name| syscalls::number(abi, name)) {
-            let outcome =
-                outcomes.entry(number).or_insert_with(|| Outcome { conditional: Vec::new(), otherwise: selected.default });
+            let outcome = outcomes.entry(number).or_insert_with(|| Outcome { conditional: Vec::new(), otherwise: selected.default });
             add_rule(outcome, rule, selected.default);
         }
     }

@@ -60,7 +60,9 @@ pub(super) fn select(text: &str, has: &dyn Fn(&str) -> bool) -> Result<Selected,
     let default = action(&profile.default_action, profile.default_errno_ret)?;
     let mut rules = Vec::new();
     for call in profile.syscalls.unwrap_or_default() {
-        if !call.includes.as_ref().is_none_or(|filter| all_of(filter, has)) || call.excludes.as_ref().is_some_and(|filter| any_of(filter, has)) {
+        if !call.includes.as_ref().is_none_or(|filter| all_of(filter, has))
+            || call.excludes.as_ref().is_some_and(|filter| any_of(filter, has))
+        {
             continue;
         }
         let mut names = call.names;

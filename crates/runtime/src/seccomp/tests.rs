@@ -51,7 +51,17 @@ fn ordinary_calls_pass_and_dangerous_ones_do_not() {
         assert!(allowed(&program, X86_64, number, 0), "{name}");
     }
     let eperm = Action::Errno(1).bits();
-    for (name, number) in [("mount", 165), ("fsopen", 430), ("open_tree", 428), ("kexec_load", 246), ("bpf", 321), ("add_key", 248), ("userfaultfd", 323), ("io_uring_setup", 425), ("chroot", 161)] {
+    for (name, number) in [
+        ("mount", 165),
+        ("fsopen", 430),
+        ("open_tree", 428),
+        ("kexec_load", 246),
+        ("bpf", 321),
+        ("add_key", 248),
+        ("userfaultfd", 323),
+        ("io_uring_setup", 425),
+        ("chroot", 161),
+    ] {
         assert_eq!(run(&program, X86_64, number, [0; 6]), eperm, "{name}");
     }
     assert_eq!(run(&program, X86_64, 9999, [0; 6]), Action::Errno(38).bits(), "calls of the future answer ENOSYS");
@@ -72,7 +82,9 @@ fn programs_of_32_bits_have_their_own_numbers() {
 #[test]
 fn socket_families_are_looked_at() {
     let program = default_filter(&[]);
-    for (family, pass) in [(1, true), (2, true), (16, true), (37, true), (38, false), (39, true), (40, false), (41, true), (1 << 32 | 38, true)] {
+    for (family, pass) in
+        [(1, true), (2, true), (16, true), (37, true), (38, false), (39, true), (40, false), (41, true), (1 << 32 | 38, true)]
+    {
         assert_eq!(allowed(&program, X86_64, 41, family), pass, "family {family}");
     }
 }
@@ -92,7 +104,9 @@ fn namespaces_need_the_capability() {
 #[test]
 fn personalities_are_the_harmless_five() {
     let program = default_filter(&[]);
-    for (persona, pass) in [(0, true), (8, true), (0x20000, true), (0x20008, true), (0xffff_ffff, true), (0x40000, false), (9, false), (1 << 32, false)] {
+    for (persona, pass) in
+        [(0, true), (8, true), (0x20000, true), (0x20008, true), (0xffff_ffff, true), (0x40000, false), (9, false), (1 << 32, false)]
+    {
         assert_eq!(allowed(&program, X86_64, 135, persona), pass, "{persona:#x}");
     }
 }
@@ -101,7 +115,10 @@ fn personalities_are_the_harmless_five() {
 fn every_name_of_the_default_profile_is_known_on_some_machine() {
     let selected = profile::select(&|_| true);
     for name in selected.rules.iter().flat_map(|rule| &rule.names) {
-        assert!(include_str!("syscalls.txt").lines().any(|line| line.split(' ').next() == Some(name)) || FOREIGN.contains(&name.as_str()), "{name}");
+        assert!(
+            include_str!("syscalls.txt").lines().any(|line| line.split(' ').next() == Some(name)) || FOREIGN.contains(&name.as_str()),
+            "{name}"
+        );
     }
 }
 

@@ -1,0 +1,165 @@
+//! The mounts of a container: from all ways of asking to volumes that exist, are filled, and are mounted while it runs.
+
+use std::os::fd::AsFd;
+use std::path::{Path, PathBuf};
+
+use stead_layer::writable;
+use stead_mount::parse::{self, VolumesFrom};
+use stead_mount::plan::{self, Inputs};
+use stead_mount::{HostProbe, Mount, MountPoint, MountType, lower_all};
+use stead_runtime::view;
+use stead_volume::{CreateRequest, Populate, When};
+
+use super::config::{Config, HostConfig};
+use super::plan::diff_ids;
+use super::record::Container;
+use crate::{Engine, Failure, Result};
+
+impl Engine {
+    /// All ways of asking become one checked list. Nothing is made.
+    pub(super) fn merge_mounts(&self, config: &Config, host: &HostConfig) -> Result<Vec<MountPoint>> {
+        let mut inherited: Vec<(VolumesFrom, Vec<MountPoint>)> = Vec::new();
+        for spec in host.volumes_from.iter().flatten() {
+            let from = parse::volumes_from(spec)?;
+            let other = self.container(&from.container)?;
+            inherited.push((from, other.mounts));
+        }
+        let empty = std::collections::BTreeMap::new();
+        let anonymous: Vec<String> = config.volumes.iter().flatten().map(|(path, _)| path.clone()).collect();
+        let inputs = Inputs {
+            previous: &[],
+            volumes_from: &inherited,
+            binds: host.binds.as_deref().unwrap_or_default(),
+            mounts: host.mounts.as_deref().unwrap_or_default(),
+            tmpfs: host.tmpfs.as_ref().unwrap_or(&empty),
+            anonymous: &anonymous,
+            volume_driver: &host.volume_driver,
+            data_root: self.root.path(),
+        };
+        Ok(plan::merge(&inputs, &HostProbe)?)
+    }
+
+    /// Makes the volumes that do not exist, names the anonymous ones and finds the images. Answers the volumes it made.
+    pub(super) fn claim_volumes(
+        &self,
+        container: &mut Container,
+        points: Vec<MountPoint>,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<String>> {
+        let mut made = Vec::new();
+        for mut point in points {
+            let claimed = match point.kind {
+                MountType::Volume => self.claim_volume(&mut point, &mut made, warnings),
+                MountType::Image => self.claim_image(&mut point),
+                _ => Ok(()),
+            };
+            claimed.inspect_err(|_failure| self.take_back(&made))?;
+            container.mounts.push(point);
+        }
+        Ok(made)
+    }
+
+    fn claim_volume(&self, point: &mut MountPoint, made: &mut Vec<String>, warnings: &mut Vec<String>) -> Result<()> {
+        // An inherited volume has its name already, and its options are its own affair.
+        let inherited = !point.source.is_empty() && !point.name.is_empty();
+        let options = point.spec.volume_options.clone().unwrap_or_default();
+        let driver = options.driver_config.clone().unwrap_or_default();
+        let request = CreateRequest {
+            name: point.name.clone(),
+            driver: if point.driver.is_empty() { driver.name } else { point.driver.clone() },
+            labels: if inherited { Default::default() } else { options.labels },
+            options: if inherited { Default::default() } else { driver.options },
+            anonymous: false,
+        };
+        let asked = !request.labels.is_empty() || !request.options.is_empty();
+        let created = self.volumes.create(request)?;
+        let volume = created.volume;
+        if created.is_new {
+            made.push(volume.name.clone());
+        } else if asked {
+            warnings.extend(created.differs.into_iter().map(|what| format!("volume {}: {what}", volume.name)));
+        }
+        point.set_volume(&volume.name, &volume.driver, &self.volumes.path(&volume.name).display().to_string());
+        Ok(())
+    }
+
+    fn claim_image(&self, point: &mut MountPoint) -> Result<()> {
+        let image = self.images.resolve(&point.spec.source)?;
+        point.name.clone_from(&point.spec.source);
+        // The topmost layer stands for the tree: there is no directory with all of it until it is mounted.
+        let top = self.layers.lower_dirs(image.diff_ids()).first().map(|dir| dir.display().to_string());
+        point.source = top.unwrap_or_default();
+        Ok(())
+    }
+
+    /// Fills the container's new volumes from its image. Volumes in memory wait for the start.
+    pub(super) fn populate_volumes(&self, container: &Container) -> Result<()> {
+        self.populate(container, When::Create)
+    }
+
+    fn populate(&self, container: &Container, when: When) -> Result<()> {
+        let wanted = |point: &&MountPoint| point.kind == MountType::Volume && point.copy_data && !point.name.is_empty();
+        if !container.mounts.iter().any(|point| wanted(&point)) {
+            return Ok(());
+        }
+        let lower = stead_layer::lower_dirs(&self.root, &diff_ids(container)?);
+        let view = view::open_stopped(&Mount::rootfs(lower, None, None), &[])?;
+        for point in container.mounts.iter().filter(wanted) {
+            self.volumes.populate(
+                &point.name,
+                &Populate {
+                    image: view.root().as_fd(),
+                    destination: Path::new(&point.destination),
+                    subpath: point.subpath().map(Path::new),
+                    holder: &container.id,
+                    when,
+                    from: &container.image,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Mounts what the container's volumes need on the host and gives the mounts that its process will see, in depth order.
+    /// What is mounted is released by [`Engine::release_mounts`].
+    pub(super) fn activate_mounts(&self, container: &Container) -> Result<Vec<Mount>> {
+        self.populate(container, When::Start)?;
+        let mut points = container.mounts.clone();
+        for point in points.iter_mut().filter(|p| p.kind == MountType::Volume && !p.name.is_empty()) {
+            let path = self.volumes.mount(&point.name, &container.id).inspect_err(|_failure| drop(self.release_mounts(container)))?;
+            point.source = path.display().to_string();
+        }
+        let tmpfs = container.host.tmpfs.clone().unwrap_or_default();
+        let images = self.image_layers(container)?;
+        let layers =
+            |point: &MountPoint| images.iter().find(|(name, _)| *name == point.name).map(|(_, dirs)| dirs.clone()).unwrap_or_default();
+        Ok(lower_all(&points, &tmpfs, &layers).inspect_err(|_failure| drop(self.release_mounts(container)))?)
+    }
+
+    /// The layers behind each image mount, the topmost first.
+    fn image_layers(&self, container: &Container) -> Result<Vec<(String, Vec<PathBuf>)>> {
+        let images = container.mounts.iter().filter(|p| p.kind == MountType::Image);
+        images.map(|p| Ok((p.name.clone(), self.layers.lower_dirs(self.images.resolve(&p.name)?.diff_ids())))).collect()
+    }
+
+    /// Takes the container off every volume; the last one unmounts it. Every volume is tried, and the first failure is told.
+    pub(crate) fn release_mounts(&self, container: &Container) -> Result<()> {
+        let mut outcome = Ok(());
+        for name in container.volumes() {
+            let released = self.volumes.unmount(name, &container.id).map_err(Failure::from);
+            outcome = outcome.and(released);
+        }
+        outcome
+    }
+
+    /// Keeps a start, a look from outside and a removal of this container apart.
+    pub(super) fn hold_rootfs(&self, id: &str) -> Result<writable::Hold> {
+        Ok(writable::hold(&self.run_root, id)?)
+    }
+
+    /// What the container wrote, its log and its run directory go.
+    pub(super) fn discard_container_files(&self, id: &str) -> Result<()> {
+        writable::discard(&self.root, id)?;
+        Ok(stead_monitor::forget(&self.run_root, id)?)
+    }
+}
