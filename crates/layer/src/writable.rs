@@ -26,7 +26,13 @@ pub struct Writable {
 pub fn ensure(root: &Root, id: &str) -> Result<Writable> {
     let dir = root.container(id);
     let writable = Writable { upper: dir.join("upper"), work: dir.join("work") };
-    make(&dir, 0o710)?;
+    match make(&dir, 0o710) {
+        Err(error) if error.io_kind() == std::io::ErrorKind::NotFound => {
+            make(&root.containers(), 0o711)?;
+            make(&dir, 0o710)?;
+        }
+        other => other?,
+    }
     make(&writable.upper, 0o755)?;
     make(&writable.work, 0o700)?;
     Ok(writable)

@@ -1,7 +1,7 @@
 //! From a record to the runtime's plan: every option that a process's birth needs to know, and nothing else.
 
 use stead_layer::writable::Writable;
-use stead_mount::{Mount, MountType, Ro};
+use stead_mount::{Mount, Ro};
 use stead_network::Mode;
 use stead_runtime::{
     CgroupLimits, Device, DeviceRule, Namespace, Namespaces, NetNamespace, Plan, Process, Rlimit, Seccomp, capability, defaults,
@@ -209,11 +209,6 @@ fn unsigned(n: i64) -> u64 {
 
 fn limit(n: i64) -> u64 {
     u64::try_from(n).unwrap_or(u64::MAX)
-}
-
-/// Whether a mount of this kind needs a volume behind it.
-pub(super) fn is_volume(kind: &MountType) -> bool {
-    *kind == MountType::Volume
 }
 
 #[cfg(test)]

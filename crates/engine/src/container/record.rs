@@ -9,36 +9,36 @@ use super::config::{Config, HostConfig, NetworkingConfig};
 
 /// One container, as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Container {
+pub(crate) struct Container {
     /// 64 hexadecimal digits.
-    pub id: String,
+    pub(crate) id: String,
     /// Unique, without Docker's leading slash.
-    pub name: String,
+    pub(crate) name: String,
     /// When it was created.
-    pub created: Time,
+    pub(crate) created: Time,
     /// The image's id, `sha256:…`.
-    pub image: String,
+    pub(crate) image: String,
     /// Diff ids of the root file system's layers, the lowest first. Kept here so that a container starts without its image's record.
-    pub layers: Vec<String>,
+    pub(crate) layers: Vec<String>,
     /// `os/arch[/variant]` of the image.
-    pub platform: String,
+    pub(crate) platform: String,
     /// What was asked, with the image's defaults filled in.
-    pub config: Config,
+    pub(crate) config: Config,
     /// What was asked of the host, verbatim.
-    pub host: HostConfig,
+    pub(crate) host: HostConfig,
     /// Networks asked for.
     #[serde(default)]
-    pub networking: NetworkingConfig,
+    pub(crate) networking: NetworkingConfig,
     /// The mounts all ways of asking came to.
-    pub mounts: Vec<MountPoint>,
+    pub(crate) mounts: Vec<MountPoint>,
 }
 
 /// The kind under which containers are recorded.
-pub const KIND: &str = "container";
+pub(crate) const KIND: &str = "container";
 /// The kind of an image's record.
-pub const IMAGE_KIND: &str = "image";
+pub(crate) const IMAGE_KIND: &str = "image";
 /// The kind of a volume's record.
-pub const VOLUME_KIND: &str = "volume";
+pub(crate) const VOLUME_KIND: &str = "volume";
 
 impl Record for Container {
     const KIND: &'static str = KIND;
@@ -62,18 +62,17 @@ impl Record for Container {
 
 impl Container {
     /// The names of the volumes it mounts.
-    pub fn volumes(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter(|m| m.kind == MountType::Volume && !m.name.is_empty()).map(|m| m.name.as_str())
     }
 
     /// The volumes that nobody named: `--rm` and `rm -v` delete them.
-    pub fn anonymous_volumes(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn anonymous_volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter(|m| m.is_anonymous_volume() && !m.name.is_empty()).map(|m| m.name.as_str())
     }
 
     /// The whole command line: entrypoint, then command.
-    #[must_use]
-    pub fn args(&self) -> Vec<String> {
+    pub(crate) fn args(&self) -> Vec<String> {
         let entrypoint = self.config.entrypoint.iter().flatten().filter(|word| !word.is_empty());
         entrypoint.chain(self.config.cmd.iter().flatten()).cloned().collect()
     }

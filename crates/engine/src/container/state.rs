@@ -3,7 +3,6 @@
 use stead_base::time::{self, Time};
 use stead_monitor::{Exit, State as Live, Status};
 
-use super::record::Container;
 use crate::Engine;
 
 /// The stage of life that `ps` and `inspect` show.
@@ -129,9 +128,4 @@ impl Now {
             _ => "Created".to_owned(),
         }
     }
-}
-
-/// Whether `container` is one that only removal can end: its record says so.
-pub(crate) fn describe(container: &Container) -> String {
-    format!("/{}", container.name)
 }

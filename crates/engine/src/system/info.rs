@@ -6,9 +6,9 @@ use crate::container::list::ListOptions;
 use crate::{Engine, Result};
 
 /// Stead's version.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The Engine API whose JSON Stead speaks.
-pub const API_VERSION: &str = "1.50";
+pub(crate) const API_VERSION: &str = "1.50";
 
 impl Engine {
     /// What this engine is and has, in the names of Docker's `GET /info`.
