@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use stead_base::Kind;
 use stead_base::layout::{Root, RunRoot};
+use stead_image::Images;
+use stead_layer::Layers;
 use stead_store::Store;
 
 use crate::failure::from_room;
@@ -26,9 +28,12 @@ pub struct Options {
 /// One engine. Opening it is cheap; several may be open on one root at once, in any number of processes.
 #[derive(Debug)]
 pub struct Engine {
-    root: Root,
-    run_root: RunRoot,
-    store: Arc<Store>,
+    pub(crate) root: Root,
+    pub(crate) run_root: RunRoot,
+    pub(crate) store: Arc<Store>,
+    pub(crate) images: Images,
+    pub(crate) layers: Arc<Layers>,
+    pub(crate) options: Options,
 }
 
 from_room!(stead_store::Error);
@@ -38,13 +43,15 @@ impl Engine {
     ///
     /// # Errors
     /// The root cannot be made or read, or holds records that cannot be believed.
-    pub fn open(options: &Options) -> Result<Self> {
+    pub fn open(options: Options) -> Result<Self> {
         let root = Root::new(&options.root);
         let run_root = RunRoot::new(&options.run_root);
         make(root.path())?;
         make(run_root.path())?;
         let store = Arc::new(Store::open(&root)?);
-        Ok(Self { root, run_root, store })
+        let layers = Arc::new(Layers::open(&root)?);
+        let images = Images::open(&root, Arc::clone(&store), Arc::new(crate::image::LayerPort(Arc::clone(&layers))));
+        Ok(Self { root, run_root, store, images, layers, options })
     }
 
     /// Where state survives a reboot.

@@ -8,6 +8,7 @@
 
 mod engine;
 mod failure;
+mod image;
 
 pub use engine::{Engine, Options};
 pub use failure::{Failure, Result};

@@ -126,6 +126,8 @@ mod archives {
         load(&place, &one).unwrap();
         load(&place, &two).unwrap();
         assert_eq!(place.layer_ids().len(), 1);
+        let usage = place.images.list_with_usage().unwrap();
+        assert!(usage.iter().all(|image| (image.containers, image.shared_size, image.size) == (0, 6, 6)), "{usage:?}");
         let lines = place.images.remove("a:1", false, &|_| false).unwrap();
         assert_eq!(lines.len(), 2, "the layer is not listed: {lines:?}");
         assert_eq!(place.layer_ids().len(), 1);

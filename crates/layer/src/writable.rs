@@ -83,6 +83,26 @@ pub fn sweep(root: &Root) -> Result<()> {
     Ok(())
 }
 
+/// The ids of all containers that have a directory, with a record or without.
+///
+/// # Errors
+/// The directory of the containers cannot be read.
+pub fn ids(root: &Root) -> Result<Vec<String>> {
+    let dir = root.containers();
+    let entries = match std::fs::read_dir(&dir) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(stead_sys::Error::new("readdir", &dir, error)),
+    };
+    let mut ids = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| stead_sys::Error::new("readdir", &dir, error))?.file_name();
+        ids.extend(name.to_str().filter(|name| stead_base::ids::is_full_id(name)).map(str::to_owned));
+    }
+    ids.sort();
+    Ok(ids)
+}
+
 fn remove_from(trash: &Path, name: &str) -> Result<()> {
     match std::fs::File::open(trash) {
         Ok(dir) => tree::remove_tree(&dir, OsStr::new(name)),

@@ -1,0 +1,149 @@
+//! What can be done to images, for both faces.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use serde_json::Value;
+use stead_base::Kind;
+use stead_base::filter::Filters;
+use stead_image::{Access, Format, ImageRecord, ImportOptions, Input, Loaded, Progress, PullOptions, Removed, Summary};
+
+use crate::failure::from_room;
+use crate::{Engine, Failure, Result};
+
+/// Longest configuration file that is read.
+const CONFIG_MAX: u64 = 16 << 20;
+/// The filters `image prune` knows.
+const PRUNE_FILTERS: [&str; 4] = ["label", "label!", "until", "dangling"];
+
+from_room!(stead_image::Error, stead_layer::Error);
+
+impl Engine {
+    /// Pulls an image from its registry or a mirror of it, with the credentials of Docker's configuration.
+    ///
+    /// # Errors
+    /// The registry's refusals, in Docker's words; configuration files that cannot be read.
+    pub fn image_pull(&self, reference: &str, platform: Option<&str>, progress: &dyn Progress) -> Result<ImageRecord> {
+        let registries = read_if_there(self.options.registries.as_deref())?;
+        let logins = read_if_there(self.options.docker_config.as_deref())?;
+        let access = Access::parse(registries.as_deref(), logins.as_deref()).map_err(|e| Failure::invalid(e.to_string()))?;
+        let options = PullOptions { platform: platform.map(str::to_owned), access };
+        Ok(self.images.pull(reference, &options, progress)?.image)
+    }
+
+    /// Loads every image of an archive.
+    ///
+    /// # Errors
+    /// An archive that is refused; the images before it stay.
+    pub fn image_load(&self, input: Input<'_>, progress: &dyn Progress) -> Result<Vec<Loaded>> {
+        Ok(self.images.load(input, progress)?)
+    }
+
+    /// Writes images to an archive.
+    ///
+    /// # Errors
+    /// No such image, before anything is written.
+    pub fn image_save(&self, names: &[String], format: Format, out: &mut dyn Write) -> Result<()> {
+        Ok(self.images.save(names, out, format)?)
+    }
+
+    /// Makes an image of a root file system; answers its id.
+    ///
+    /// # Errors
+    /// A name or a change that is refused, a tar that is.
+    pub fn image_import(&self, input: &mut (dyn Read + Send), options: &ImportOptions) -> Result<String> {
+        Ok(self.images.import(input, options)?)
+    }
+
+    /// The images as `GET /images/json` shows them, newest first. There are no intermediate images, so `_all` changes nothing.
+    ///
+    /// # Errors
+    /// A filter that is refused.
+    pub fn image_list(&self, filters: &Filters, _all: bool) -> Result<Vec<Value>> {
+        json(self.images.list(filters)?)
+    }
+
+    /// The same, with containers and shared bytes counted.
+    ///
+    /// # Errors
+    /// The records or a layer cannot be read.
+    pub fn image_usage(&self) -> Result<Vec<Value>> {
+        json(self.images.list_with_usage()?)
+    }
+
+    /// One image as `inspect` shows it.
+    ///
+    /// # Errors
+    /// `No such image: x`.
+    pub fn image_inspect(&self, name: &str) -> Result<Value> {
+        Ok(self.images.inspect(name)?)
+    }
+
+    /// Gives an image one more name.
+    ///
+    /// # Errors
+    /// No such image, no such name.
+    pub fn image_tag(&self, source: &str, target: &str) -> Result<()> {
+        Ok(self.images.tag(source, target)?)
+    }
+
+    /// Takes a name away, and the image with its last one. Nothing here has untagged parents, so `_no_prune` changes nothing.
+    ///
+    /// # Errors
+    /// No such image; Docker's conflicts.
+    #[expect(clippy::fn_params_excessive_bools, reason = "the two flags of Docker's request")]
+    pub fn image_remove(&self, name: &str, force: bool, _no_prune: bool) -> Result<Vec<Removed>> {
+        let removed = self.images.remove(name, force, &|id| self.has_monitor(id))?;
+        // Whatever earlier removals had to leave may go now.
+        self.images.sweep()?;
+        Ok(removed)
+    }
+
+    /// Removes images no container uses: those without a name, or all. Answers what went and the bytes that became free.
+    ///
+    /// # Errors
+    /// A filter that is refused.
+    pub fn image_prune(&self, filters: &Filters, all: bool) -> Result<(Vec<Removed>, u64)> {
+        filters.check(&PRUNE_FILTERS).map_err(|e| Failure::invalid(e.to_string()))?;
+        let all = all || filters.flag("dangling").map_err(|e| Failure::invalid(e.to_string()))? == Some(false);
+        let listed = self.images.list(&without_dangling(filters))?;
+        let chosen: std::collections::BTreeSet<&str> = listed.iter().map(|image| image.id.as_str()).collect();
+        let answer = self.images.prune(all, &|image| !chosen.contains(image.id.as_str()))?;
+        self.images.sweep()?;
+        Ok(answer)
+    }
+
+    /// Whether a monitor looks after the container: it runs, or will run again.
+    fn has_monitor(&self, id: &str) -> bool {
+        use stead_monitor::{State, Status};
+        State::read(&self.run_root, id).is_some_and(|s| matches!(s.status, Status::Running | Status::Paused | Status::Restarting))
+    }
+}
+
+fn json(list: Vec<Summary>) -> Result<Vec<Value>> {
+    let value = |image| serde_json::to_value(image).map_err(|e| Failure::new(Kind::Internal, e.to_string()));
+    list.into_iter().map(value).collect()
+}
+
+/// `dangling` chooses between the two kinds of prune; it is not one more condition.
+fn without_dangling(filters: &Filters) -> Filters {
+    let mut rest = Filters::default();
+    for key in PRUNE_FILTERS.iter().filter(|key| **key != "dangling") {
+        filters.get(key).iter().for_each(|value| rest.add(key, value));
+    }
+    rest
+}
+
+/// A configuration file that need not be there.
+fn read_if_there(path: Option<&Path>) -> Result<Option<Vec<u8>>> {
+    let Some(path) = path else { return Ok(None) };
+    let failed = |e: std::io::Error| Failure::new(Kind::Invalid, format!("open {}: {e}", path.display()));
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut bytes = Vec::new();
+    file.take(CONFIG_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
+}
