@@ -10,6 +10,7 @@ pub mod capability;
 pub mod defaults;
 pub mod exec;
 pub mod launch;
+pub mod seccomp;
 pub mod spec;
 pub mod view;
 
