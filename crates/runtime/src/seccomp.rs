@@ -131,16 +131,24 @@ pub fn check(profile: &str) -> Result<(), SeccompError> {
     compile::compile(&selected).map(drop)
 }
 
+/// The profile of a plan's process as the `linux.seccomp` of an OCI document, or none where it is unconfined.
+pub(crate) fn oci(plan: &Plan, caps: &[String]) -> Result<Option<serde_json::Value>, SeccompError> {
+    Ok(selected(plan, caps)?.map(|selected| json::document(&selected)))
+}
+
 /// The filter of a plan's process, or none where it is unconfined. `caps` are those the process may have.
 pub fn filter(plan: &Plan, caps: &[String]) -> Result<Option<Vec<FilterInstruction>>, SeccompError> {
+    selected(plan, caps)?.map(|selected| compile::compile(&selected)).transpose()
+}
+
+fn selected(plan: &Plan, caps: &[String]) -> Result<Option<Selected>, SeccompError> {
     let held = capability::mask(caps);
     let has = |name: &str| capability::number(name).is_some_and(|number| held & (1 << number) != 0);
-    let selected = match &plan.process.seccomp {
-        Seccomp::Unconfined => return Ok(None),
-        Seccomp::Default => profile::select(&has),
-        Seccomp::Profile(text) => json::select(text, &has)?,
-    };
-    compile::compile(&selected).map(Some)
+    Ok(match &plan.process.seccomp {
+        Seccomp::Unconfined => None,
+        Seccomp::Default => Some(profile::select(&has)),
+        Seccomp::Profile(text) => Some(json::select(text, &has)?),
+    })
 }
 
 /// The running kernel's version as (major, minor); profiles may ask for one.

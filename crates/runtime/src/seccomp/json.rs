@@ -129,3 +129,59 @@ fn arg(arg: &Arg) -> Result<ArgRule, SeccompError> {
     }
     Ok(ArgRule { index: arg.index, op, value: arg.value, value_two: arg.value_two })
 }
+
+/// Rules back in the OCI form, for another runtime.
+pub(super) fn document(selected: &Selected) -> serde_json::Value {
+    let calls: Vec<serde_json::Value> = selected.rules.iter().map(call).collect();
+    let (action, errno) = words_of(selected.default);
+    let mut document = serde_json::json!({"defaultAction": action, "architectures": ARCHITECTURES, "syscalls": calls});
+    if let (Some(errno), Some(document)) = (errno, document.as_object_mut()) {
+        document.insert("defaultErrnoRet".into(), errno.into());
+    }
+    document
+}
+
+/// The machine's ABIs in libseccomp's words.
+#[cfg(target_arch = "x86_64")]
+const ARCHITECTURES: &[&str] = &["SCMP_ARCH_X86_64", "SCMP_ARCH_X86", "SCMP_ARCH_X32"];
+/// The machine's ABIs in libseccomp's words.
+#[cfg(target_arch = "aarch64")]
+const ARCHITECTURES: &[&str] = &["SCMP_ARCH_AARCH64"];
+
+fn call(rule: &Rule) -> serde_json::Value {
+    let (action, errno) = words_of(rule.action);
+    let args: Vec<serde_json::Value> = rule
+        .args
+        .iter()
+        .map(|arg| serde_json::json!({"index": arg.index, "value": arg.value, "valueTwo": arg.value_two, "op": op_word(arg.op)}))
+        .collect();
+    let mut document = serde_json::json!({"names": rule.names, "action": action, "args": args});
+    if let (Some(errno), Some(document)) = (errno, document.as_object_mut()) {
+        document.insert("errnoRet".into(), errno.into());
+    }
+    document
+}
+
+fn words_of(action: Action) -> (&'static str, Option<u16>) {
+    match action {
+        Action::Allow => ("SCMP_ACT_ALLOW", None),
+        Action::Errno(errno) => ("SCMP_ACT_ERRNO", Some(errno)),
+        Action::Trace(value) => ("SCMP_ACT_TRACE", Some(value)),
+        Action::Log => ("SCMP_ACT_LOG", None),
+        Action::Trap => ("SCMP_ACT_TRAP", None),
+        Action::KillThread => ("SCMP_ACT_KILL_THREAD", None),
+        Action::KillProcess => ("SCMP_ACT_KILL_PROCESS", None),
+    }
+}
+
+fn op_word(op: Op) -> &'static str {
+    match op {
+        Op::Ne => "SCMP_CMP_NE",
+        Op::Lt => "SCMP_CMP_LT",
+        Op::Le => "SCMP_CMP_LE",
+        Op::Eq => "SCMP_CMP_EQ",
+        Op::Ge => "SCMP_CMP_GE",
+        Op::Gt => "SCMP_CMP_GT",
+        Op::MaskedEq => "SCMP_CMP_MASKED_EQ",
+    }
+}
