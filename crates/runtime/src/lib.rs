@@ -6,11 +6,24 @@
 //! Must not know: images, volumes' records, the store, logs, restart policies, the terminal.
 //! If we crash here: a half-born child dies with its error pipe; a cgroup directory may stay and is removed by the next delete.
 
+pub mod bundle;
 pub mod capability;
+pub mod cgroup;
+mod confine;
 pub mod defaults;
+mod device;
 pub mod exec;
+mod init;
 pub mod launch;
+mod program;
+mod reaper;
+mod report;
+mod rootfs;
+pub mod seccomp;
 pub mod spec;
+#[cfg(test)]
+mod stage;
+pub mod user;
 pub mod view;
 
 pub use launch::{Child, ChildIo, LaunchError, LaunchErrorKind, Stdio, WindowSize};

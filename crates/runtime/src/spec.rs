@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use stead_base::layout::RunRoot;
 use stead_mount::Mount;
+use stead_sys::durable;
 
 use crate::defaults;
+use crate::launch::LaunchError;
 
 /// Everything one birth needs. Written once by the engine, reused by every restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -273,6 +276,16 @@ pub struct Device {
     pub container: PathBuf,
     /// Some of `rwm`.
     pub access: String,
+}
+
+/// Writes a plan's bytes where the monitor of the container looks for them, making the container's run directory.
+///
+/// # Errors
+/// The failing step; an older plan then stays.
+pub fn write(run_root: &RunRoot, id: &str, bytes: &[u8]) -> Result<(), LaunchError> {
+    durable::create_dir_all(&run_root.container(id), 0o711)?;
+    durable::replace_file(&run_root.plan(id), bytes, 0o600)?;
+    Ok(())
 }
 
 impl Plan {

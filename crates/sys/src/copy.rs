@@ -224,7 +224,9 @@ impl<'a> Job<'a> {
         for entry in entries(&pair.src).map_err(|e| Error::new("readdir", rel, e))? {
             let kind = match entry.kind {
                 FileType::Unknown => FileType::from_raw_mode(
-                    fs::statat(&pair.src, &*entry.name, AtFlags::SYMLINK_NOFOLLOW).map_err(|e| Error::new("stat", shown(&entry.name), e))?.st_mode,
+                    fs::statat(&pair.src, &*entry.name, AtFlags::SYMLINK_NOFOLLOW)
+                        .map_err(|e| Error::new("stat", shown(&entry.name), e))?
+                        .st_mode,
                 ),
                 kind => kind,
             };

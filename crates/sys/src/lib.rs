@@ -6,6 +6,7 @@
 //! Must not know: containers, volumes, images, Docker, any other room.
 //! If we crash here: a single system call was or was not done; the caller's publish order decides what that means.
 
+pub mod bpf;
 pub mod cgroup;
 pub mod copy;
 pub mod credential;
@@ -13,7 +14,6 @@ pub mod device;
 pub mod durable;
 mod error;
 pub mod lock;
-pub mod loopdev;
 pub mod mount;
 pub mod mountinfo;
 pub mod namespace;

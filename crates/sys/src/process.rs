@@ -260,6 +260,11 @@ pub fn setsid() -> Result<()> {
     rustix::process::setsid().map(drop).map_err(|errno| Error::new("setsid", "self", errno))
 }
 
+/// Whether this process, with the rights in force, may execute a file.
+pub fn may_execute(program: &std::ffi::CStr) -> bool {
+    rustix::fs::accessat(rustix::fs::CWD, program, rustix::fs::Access::EXEC_OK, rustix::fs::AtFlags::EACCESS).is_ok()
+}
+
 /// Replaces this process by a program. Returns only the error.
 pub fn execve(program: &std::ffi::CStr, args: &[CString], env: &[CString]) -> io::Error {
     let pointers = |list: &[CString]| list.iter().map(|item| item.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>();

@@ -82,7 +82,8 @@ pub fn move_entries(from: impl AsFd, to: impl AsFd, shown: &Path) -> Result<u64>
             // File systems without NOREPLACE: the look before the rename is all there is; callers hold a lock.
             Err(Errno::INVAL) => match fs::statat(&to, &*name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(_) => stayed += 1,
-                Err(_) => fs::renameat(&own, &*name, &to, &*name).map_err(|e| Error::new("rename", shown.join(OsStr::from_bytes(name.to_bytes())), e))?,
+                Err(_) => fs::renameat(&own, &*name, &to, &*name)
+                    .map_err(|e| Error::new("rename", shown.join(OsStr::from_bytes(name.to_bytes())), e))?,
             },
             Err(e) => return Err(Error::new("rename", shown.join(OsStr::from_bytes(name.to_bytes())), e)),
         }

@@ -46,6 +46,14 @@ pub fn set_controlling(tty: BorrowedFd<'_>) -> Result<()> {
     rustix::process::ioctl_tiocsctty(tty).map_err(|errno| Error::new("ioctl(TIOCSCTTY)", "tty", errno))
 }
 
+/// Puts this process in a group of its own, which gets the terminal's keys and signals.
+pub fn lead_foreground(tty: BorrowedFd<'_>) -> Result<()> {
+    let group = rustix::process::getpid();
+    rustix::process::setpgid(None, None).map_err(|errno| Error::new("setpgid", "self", errno))?;
+    // SIGTTOU is blocked in the caller, so that a background group may do this.
+    rustix::termios::tcsetpgrp(tty, group).map_err(|errno| Error::new("tcsetpgrp", "tty", errno))
+}
+
 /// Whether a descriptor is a terminal.
 pub fn is_terminal(fd: BorrowedFd<'_>) -> bool {
     rustix::termios::isatty(fd)

@@ -140,7 +140,8 @@ fn differences(volume: &Volume, request: &CreateRequest) -> Vec<String> {
     let mut say = |what: &str, key: &str, has: Option<&String>, asked: Option<&String>| {
         let has = has.map_or_else(|| "not set".to_owned(), |v| format!("{v:?}"));
         let asked = asked.map_or_else(|| "not set".to_owned(), |v| format!("{v:?}"));
-        found.push(format!("volume {:?} already exists and was left as it is: its {what} {key:?} is {has}, asked was {asked}", volume.name));
+        found
+            .push(format!("volume {:?} already exists and was left as it is: its {what} {key:?} is {has}, asked was {asked}", volume.name));
     };
     if !request.options.is_empty() {
         for key in volume.options.keys().chain(request.options.keys().filter(|k| !volume.options.contains_key(*k))) {

@@ -18,7 +18,7 @@ mod staging;
 pub mod trash;
 mod volumes;
 
-pub use create::{Created, CreateRequest};
+pub use create::{CreateRequest, Created};
 pub use error::{Error, Result};
 pub use populate::{Populate, Populated, When};
 pub use record::{ANONYMOUS_LABEL, LOCAL, State, Volume};

@@ -162,7 +162,11 @@ impl Volumes {
             if repair {
                 trash::discard(&self.root, &path)?;
             }
-            findings.push(Finding { subject: path.display().to_string(), problem: "left by an interrupted command".to_owned(), repaired: repair });
+            findings.push(Finding {
+                subject: path.display().to_string(),
+                problem: "left by an interrupted command".to_owned(),
+                repaired: repair,
+            });
         }
         Ok(())
     }

@@ -86,7 +86,14 @@ impl Sandbox {
 
     fn populate_part(&self, volumes: &Volumes, name: &str, destination: &str, subpath: Option<&str>, when: When) -> Result<Populated> {
         let image = File::open(self.image("")).unwrap();
-        let what = Populate { image: image.as_fd(), destination: Path::new(destination), subpath: subpath.map(Path::new), holder: "c1", when, from: "image" };
+        let what = Populate {
+            image: image.as_fd(),
+            destination: Path::new(destination),
+            subpath: subpath.map(Path::new),
+            holder: "c1",
+            when,
+            from: "image",
+        };
         volumes.populate(name, &what)
     }
 
@@ -130,7 +137,8 @@ fn write(path: &Path, data: &[u8]) {
 }
 
 fn names(dir: &Path) -> Vec<String> {
-    let mut names: Vec<String> = std::fs::read_dir(dir).into_iter().flatten().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> =
+        std::fs::read_dir(dir).into_iter().flatten().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     names
 }

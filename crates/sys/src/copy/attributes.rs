@@ -51,7 +51,14 @@ fn umask() -> u32 {
 }
 
 /// For a file that was created with [`Creation::mode`] and has its content.
-pub(super) fn set_created(creation: Creation, src: BorrowedFd<'_>, dst: BorrowedFd<'_>, stat: &Stat, scratch: &mut Scratch, shown: &Path) -> Result<()> {
+pub(super) fn set_created(
+    creation: Creation,
+    src: BorrowedFd<'_>,
+    dst: BorrowedFd<'_>,
+    stat: &Stat,
+    scratch: &mut Scratch,
+    shown: &Path,
+) -> Result<()> {
     // chown clears set-uid bits and capabilities, writing clears capabilities, an ACL changes the mode: hence this order.
     if !creation.owns(stat) {
         chown(dst, stat, shown)?;

@@ -32,7 +32,17 @@ fn picture(root: &Path) -> Vec<String> {
         let nlink = if m.is_dir() { 0 } else { m.nlink() };
         lines.push(format!(
             "{} {:o} {}:{} {size} {nlink} {:x} {} m{}.{} @{}.{} {}",
-            rel.display(), m.mode(), m.uid(), m.gid(), content, target.display(), m.mtime(), m.mtime_nsec(), m.atime(), m.atime_nsec(), m.rdev()
+            rel.display(),
+            m.mode(),
+            m.uid(),
+            m.gid(),
+            content,
+            target.display(),
+            m.mtime(),
+            m.mtime_nsec(),
+            m.atime(),
+            m.atime_nsec(),
+            m.rdev()
         ));
     };
     add(root, Path::new("."));
@@ -99,7 +109,13 @@ fn everything_about_a_tree_is_copied() {
 
 /// Reading a tree to compare it may move access times forward (relatime), on either side.
 fn without_read_times(lines: &[String]) -> Vec<String> {
-    lines.iter().map(|l| { let (a, b) = l.split_once(" @").unwrap(); format!("{a} {}", b.split_once(' ').unwrap().1) }).collect()
+    lines
+        .iter()
+        .map(|l| {
+            let (a, b) = l.split_once(" @").unwrap();
+            format!("{a} {}", b.split_once(' ').unwrap().1)
+        })
+        .collect()
 }
 
 #[test]
@@ -127,9 +143,18 @@ fn attributes_acls_and_capabilities_follow() {
     let src = dir.path().join("src");
     std::fs::create_dir_all(src.join("d")).unwrap();
     write(&src.join("d/before-the-default-acl"), b"x");
-    let set = |path: &str, name: &std::ffi::CStr, value: &[u8]| fs::lsetxattr(src.join(path), name, value, fs::XattrFlags::empty()).unwrap();
+    let set =
+        |path: &str, name: &std::ffi::CStr, value: &[u8]| fs::lsetxattr(src.join(path), name, value, fs::XattrFlags::empty()).unwrap();
     // version 2; user::rwx user:1000:r-- group::r-- mask::rw- other::---
-    let acl: Vec<u8> = [2u32.to_le_bytes().to_vec(), entry(1, 7, u32::MAX), entry(2, 4, 1000), entry(4, 4, u32::MAX), entry(16, 6, u32::MAX), entry(32, 0, u32::MAX)].concat();
+    let acl: Vec<u8> = [
+        2u32.to_le_bytes().to_vec(),
+        entry(1, 7, u32::MAX),
+        entry(2, 4, 1000),
+        entry(4, 4, u32::MAX),
+        entry(16, 6, u32::MAX),
+        entry(32, 0, u32::MAX),
+    ]
+    .concat();
     write(&src.join("prog"), b"elf");
     std::os::unix::fs::chown(src.join("prog"), Some(33), Some(33)).unwrap();
     let capability = [1u8, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
@@ -140,7 +165,8 @@ fn attributes_acls_and_capabilities_follow() {
     set("d", c"trusted.overlay.opaque", b"y");
     set("", c"user.root", b"also");
     write(&src.join("d/after"), b"y");
-    let without: u32 = fs::lgetxattr(src.join("d/after"), c"system.posix_acl_access", &mut [0u8; 256][..]).map_or(0, |n| u32::try_from(n).unwrap());
+    let without: u32 =
+        fs::lgetxattr(src.join("d/after"), c"system.posix_acl_access", &mut [0u8; 256][..]).map_or(0, |n| u32::try_from(n).unwrap());
     copy(&dir, 0);
     let get = |path: &str, name: &std::ffi::CStr| {
         let mut buffer = [0u8; 256];

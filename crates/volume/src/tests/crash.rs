@@ -5,8 +5,20 @@ use std::os::unix::process::ExitStatusExt;
 
 const FILES: usize = 12;
 /// Every call that changes the disk. The n-th of each is where the child dies.
-const CALLS: [&str; 12] =
-    ["mkdir,mkdirat", "rename,renameat,renameat2", "openat", "write,pwrite64", "fsync,fdatasync,syncfs", "unlink,unlinkat,rmdir", "fchmod,fchmodat,chmod", "fchown,fchownat", "utimensat", "linkat,symlinkat,mknodat", "flock,fcntl", "getdents64"];
+const CALLS: [&str; 12] = [
+    "mkdir,mkdirat",
+    "rename,renameat,renameat2",
+    "openat",
+    "write,pwrite64",
+    "fsync,fdatasync,syncfs",
+    "unlink,unlinkat,rmdir",
+    "fchmod,fchmodat,chmod",
+    "fchown,fchownat",
+    "utimensat",
+    "linkat,symlinkat,mknodat",
+    "flock,fcntl",
+    "getdents64",
+];
 
 fn prepare(s: &Sandbox) {
     for n in 0..FILES {

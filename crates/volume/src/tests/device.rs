@@ -65,7 +65,10 @@ fn a_device_that_is_not_there_is_dockers_error_at_use() {
     let options = map(&[("type", "none"), ("o", "bind"), ("device", "/nonexistent-device")]);
     v.create(CreateRequest { options, ..named("nb") }).unwrap();
     let error = v.mount("nb", "c1").unwrap_err().to_string();
-    let begin = format!("error while mounting volume '{}': failed to mount local volume: mount /nonexistent-device:", s.data("nb", "").display().to_string().trim_end_matches('/'));
+    let begin = format!(
+        "error while mounting volume '{}': failed to mount local volume: mount /nonexistent-device:",
+        s.data("nb", "").display().to_string().trim_end_matches('/')
+    );
     assert!(error.starts_with(&begin) && error.ends_with("flags: 0x1000: no such file or directory"), "{error}");
     assert!(v.driver(&v.get("nb").unwrap()).unwrap().is_idle(&v.get("nb").unwrap()).unwrap());
 }

@@ -147,7 +147,8 @@ fn a_full_disk_takes_everything_back_and_the_next_attempt_is_whole() {
         let v = s.volumes();
         v.create(named("data")).unwrap();
         let image = File::open(s.0.join("outside")).unwrap();
-        let what = Populate { image: image.as_fd(), destination: Path::new("/app"), subpath: None, holder: "c", when: When::Create, from: "i" };
+        let what =
+            Populate { image: image.as_fd(), destination: Path::new("/app"), subpath: None, holder: "c", when: When::Create, from: "i" };
         write(&root.join("ballast"), &vec![1; 3 << 20]);
         let error = v.populate("data", &what).unwrap_err();
         assert_eq!(error.kind(), Kind::NoSpace, "{error}");

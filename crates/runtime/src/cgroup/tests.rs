@@ -1,0 +1,59 @@
+//! Conversions and the two layouts' texts.
+
+use super::*;
+use crate::stage::Stage;
+
+#[test]
+fn cpus_become_quota_and_period() {
+    let stage = Stage::new();
+    let mut plan = stage.plan(&["true"]);
+    assert_eq!(cpu_bandwidth(&plan), None);
+    plan.cgroup.nano_cpus = 1_500_000_000;
+    assert_eq!(cpu_bandwidth(&plan), Some((150_000, 100_000)));
+    plan.cgroup.nano_cpus = 1;
+    assert_eq!(cpu_bandwidth(&plan), Some((1000, 100_000)), "the kernel's least");
+    plan.cgroup.nano_cpus = 0;
+    plan.cgroup.cpu_quota = 5000;
+    plan.cgroup.cpu_period = 20_000;
+    assert_eq!(cpu_bandwidth(&plan), Some((5000, 20_000)));
+}
+
+#[test]
+fn swap_defaults_to_twice_the_memory() {
+    let stage = Stage::new();
+    let mut plan = stage.plan(&["true"]);
+    assert_eq!(memory_and_swap(&plan), None);
+    plan.cgroup.memory = 100;
+    assert_eq!(memory_and_swap(&plan), Some(200));
+    plan.cgroup.memory_swap = -1;
+    assert_eq!(memory_and_swap(&plan), Some(-1));
+}
+
+#[test]
+fn shares_become_weight_as_runc_converts() {
+    assert_eq!([2, 1024, 262_144, 1].map(v2::weight), [1, 39, 10_000, 1]);
+}
+
+#[test]
+fn a_limit_the_kernel_refuses_names_file_and_value() {
+    let stage = Stage::new();
+    let mut plan = stage.plan(&["true"]);
+    plan.cgroup.cpuset_cpus = "9999".into();
+    let error = stage.run(&plan).unwrap_err();
+    assert!(error.message.starts_with("failed to write \"9999\" to cpuset.cpus: "), "{error}");
+    delete(&plan).unwrap();
+}
+
+#[test]
+fn a_group_can_be_made_twice_and_is_gone_after_deletion() {
+    let stage = Stage::new();
+    let plan = stage.plan(&["true"]);
+    drop(create(&plan).unwrap());
+    drop(create(&plan).unwrap());
+    delete(&plan).unwrap();
+    delete(&plan).unwrap();
+    let layout = stead_sys::cgroup::detect().unwrap();
+    for top in layout.v1.iter().map(|h| &h.path) {
+        assert!(!top.join(plan.cgroup_path()).exists());
+    }
+}

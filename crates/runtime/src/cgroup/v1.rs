@@ -1,0 +1,114 @@
+//! Version 1: one group in every hierarchy, each with its own files.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use stead_sys::cgroup::{self as kernel, Layout};
+use stead_sys::path::OFlags;
+
+use super::{CgroupError, Group, at, cpu_bandwidth, descend, device, memory_and_swap, set};
+use crate::spec::{BlkioDevice, Plan};
+
+pub(super) fn create(plan: &Plan, layout: &Layout) -> Result<Group, CgroupError> {
+    let mut group = Group { aliases: layout.aliases.clone(), ..Group::default() };
+    for hierarchy in &layout.v1 {
+        let cpuset = hierarchy.has("cpuset");
+        let dir = descend(plan, &hierarchy.path, |parent, child, made| if cpuset && made { inherit_cpuset(parent, child) } else { Ok(()) })?;
+        for controller in hierarchy.name.split(',') {
+            limit(plan, controller, dir.as_fd(), &mut group.warnings)?;
+        }
+        group.joins.push(kernel::open_file(dir.as_fd(), "cgroup.procs", OFlags::WRONLY).map_err(at(plan))?);
+        group.shown.push((hierarchy.name.clone(), hierarchy.path.join(plan.cgroup_path())));
+    }
+    Ok(group)
+}
+
+fn limit(plan: &Plan, controller: &str, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
+    match controller {
+        "memory" => memory(plan, dir, warnings),
+        "cpu" => cpu(plan, dir),
+        "cpuset" => cpuset(plan, dir),
+        "pids" if plan.cgroup.pids_limit > 0 => set(dir, "pids.max", &plan.cgroup.pids_limit.to_string()),
+        "blkio" => blkio(plan, dir, warnings),
+        "devices" => device::limit_v1(plan, dir),
+        _ => Ok(()),
+    }
+}
+
+/// A group without CPUs or memory nodes takes no process; a new one has none.
+fn inherit_cpuset(parent: &OwnedFd, child: &OwnedFd) -> Result<(), CgroupError> {
+    for file in ["cpuset.cpus", "cpuset.mems"] {
+        if let Ok(value) = kernel::read(parent.as_fd(), file) {
+            set(child.as_fd(), file, value.trim())?;
+        }
+    }
+    Ok(())
+}
+
+fn memory(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
+    let limits = &plan.cgroup;
+    if limits.memory > 0 {
+        set(dir, "memory.limit_in_bytes", &limits.memory.to_string())?;
+    }
+    if let Some(both) = memory_and_swap(plan) {
+        match set(dir, "memory.memsw.limit_in_bytes", &both.to_string()) {
+            // The file is missing where swap accounting is off; Docker's warning.
+            Err(CgroupError::Limit { source, .. }) if source.io_kind() == std::io::ErrorKind::NotFound => warnings.push(
+                "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.".to_owned(),
+            ),
+            other => other?,
+        }
+    }
+    if limits.memory_reservation > 0 {
+        set(dir, "memory.soft_limit_in_bytes", &limits.memory_reservation.to_string())?;
+    }
+    if let Some(swappiness) = limits.memory_swappiness {
+        set(dir, "memory.swappiness", &swappiness.to_string())?;
+    }
+    if limits.oom_kill_disable {
+        set(dir, "memory.oom_control", "1")?;
+    }
+    Ok(())
+}
+
+fn cpu(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
+    if plan.cgroup.cpu_shares > 0 {
+        set(dir, "cpu.shares", &plan.cgroup.cpu_shares.to_string())?;
+    }
+    if let Some((quota, period)) = cpu_bandwidth(plan) {
+        set(dir, "cpu.cfs_period_us", &period.to_string())?;
+        set(dir, "cpu.cfs_quota_us", &quota.to_string())?;
+    }
+    Ok(())
+}
+
+fn cpuset(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
+    for (file, value) in [("cpuset.cpus", &plan.cgroup.cpuset_cpus), ("cpuset.mems", &plan.cgroup.cpuset_mems)] {
+        if !value.is_empty() {
+            set(dir, file, value)?;
+        }
+    }
+    Ok(())
+}
+
+fn blkio(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
+    let limits = &plan.cgroup;
+    if limits.blkio_weight > 0 {
+        let weight = limits.blkio_weight.to_string();
+        if set(dir, "blkio.weight", &weight).or_else(|_| set(dir, "blkio.bfq.weight", &weight)).is_err() {
+            warnings.push("Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.".to_owned());
+        }
+    }
+    let throttles: [(&str, &[BlkioDevice]); 4] = [
+        ("blkio.throttle.read_bps_device", &limits.blkio_read_bps),
+        ("blkio.throttle.write_bps_device", &limits.blkio_write_bps),
+        ("blkio.throttle.read_iops_device", &limits.blkio_read_iops),
+        ("blkio.throttle.write_iops_device", &limits.blkio_write_iops),
+    ];
+    for (file, rates) in throttles {
+        for rate in rates {
+            let id = device::block(&rate.path).map_err(at(plan))?;
+            set(dir, file, &format!("{}:{} {}", id.major, id.minor, rate.rate))?;
+        }
+    }
+    Ok(())
+}
