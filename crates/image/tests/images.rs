@@ -191,6 +191,43 @@ mod archives {
     }
 
     #[test]
+    fn docker_and_stead_read_each_others_archives() {
+        let Some(docker) = stead_testkit::Dockerd::start() else { return };
+        let place = Place::new("peer");
+        place.images.load(Input::File(std::fs::File::open(image_tar("layers")).unwrap()), &Silent).unwrap();
+        let image = place.images.list_records().unwrap().remove(0);
+        let name = image.tags[0].clone();
+        let mut archive = Vec::new();
+        place.images.save(std::slice::from_ref(&name), &mut archive, Format::DockerArchive).unwrap();
+        docker.cli().args(["load", "-q"]).stdin(archive).run().ok();
+        assert_eq!(docker.x(&format!("image inspect -f '{{{{.Id}}}}' {name}")).text(), image.id, "the same id over there");
+        let back = place.dir.join("back.tar");
+        docker.x(&format!("save -o {} {name}", back.display())).ok();
+        let again = Place::new("peer-back");
+        again.images.load(Input::File(std::fs::File::open(&back).unwrap()), &Silent).unwrap();
+        assert_eq!(again.images.resolve(&name).unwrap().id, image.id);
+        let (ours, theirs) = (place.images.inspect(&name).unwrap(), docker.x(&format!("image inspect {name}")).json());
+        for key in ["Id", "RepoTags", "Architecture", "Os", "RootFS", "Created", "Author", "Size"] {
+            assert_eq!(ours[key], theirs[0][key], "{key}");
+        }
+        for key in ["Env", "Cmd", "Entrypoint", "Volumes", "WorkingDir", "Labels", "User", "ExposedPorts", "OnBuild"] {
+            assert_eq!(ours["Config"][key], theirs[0]["Config"][key], "{key}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_layer_is_mended_by_loading_again() {
+        let place = Place::new("mend");
+        let archive = docker_archive(&["a:1"], &[&tar_of(&[("f", "x")])], &json!({}));
+        load(&place, &archive).unwrap();
+        let layer = place.layer_ids().remove(0);
+        std::fs::remove_file(place.dir.join("layers").join(layer.hex()).join("layer.json")).unwrap();
+        assert_eq!(place.images.check().unwrap().len(), 1);
+        load(&place, &archive).unwrap();
+        assert_eq!(place.images.check().unwrap(), []);
+    }
+
+    #[test]
     fn hostile_layers_do_no_harm_through_load_and_import() {
         let place = Place::new("hostile");
         let canary = place.dir.join("canary");

@@ -117,7 +117,8 @@ impl Layers {
         private(&path).and_then(|mut f| f.write_all(&json)).map_err(|e| stead_sys::Error::new("write", &path, e))?;
         rustix::fs::chmod(&dir, Mode::from_raw_mode(0o711)).map_err(|e| stead_sys::Error::new("chmod", &dir, e))?;
         stead_sys::durable::sync_fs(&sync, &dir)?;
-        staging.publish(&self.root.layer(digest.hex()))?;
+        let home = self.root.layer(digest.hex());
+        staging.publish(&home, || Description::read(&digest, &home).is_err())?;
         Ok(layer)
     }
 
