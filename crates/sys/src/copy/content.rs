@@ -67,7 +67,7 @@ fn range(job: &Job<'_>, src: BorrowedFd<'_>, dst: BorrowedFd<'_>, start: u64, en
                 Ok(n) => at += to_u64(n),
                 Err(Errno::INTR) => {}
                 Err(Errno::XDEV | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {
-                    job.range_works.store(false, Ordering::Relaxed)
+                    job.range_works.store(false, Ordering::Relaxed);
                 }
                 Err(e) => return Err(Error::new("copy", shown, e)),
             }
