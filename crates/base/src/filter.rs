@@ -63,13 +63,6 @@ impl Filters {
         self.0.is_empty()
     }
 
-    /// The same without the values of one key.
-    #[must_use]
-    pub fn without(mut self, key: &str) -> Self {
-        self.0.remove(key);
-        self
-    }
-
     /// Refuses keys outside `known`.
     ///
     /// # Errors

@@ -59,8 +59,6 @@ macro_rules! from_room {
 pub(crate) use from_room;
 
 from_room!(
-    stead_image::Error,
-    stead_layer::Error,
     stead_monitor::log::OptionError,
     stead_mount::LowerError,
     stead_mount::SpecError,

@@ -1,10 +1,14 @@
 //! Listing images: Docker's filters, and the JSON of `GET /images/json`.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
+use stead_base::Digest;
 use stead_base::filter::Filters;
 use stead_base::label::Labels;
 use stead_base::time::Time;
 
+use crate::remove::containers;
 use crate::{Error, ImageRecord, Images, Reference, Result};
 
 /// The filters `docker images` knows.
@@ -59,6 +63,30 @@ impl Images {
                 continue;
             }
             shown.push(Summary::new(&image));
+        }
+        Ok(shown)
+    }
+
+    /// Every image with its containers and shared bytes counted, for `system df`.
+    ///
+    /// # Errors
+    /// The store's and the layer store's.
+    pub fn list_with_usage(&self) -> Result<Vec<Summary>> {
+        let images = self.list_records()?;
+        let mut holders: BTreeMap<&Digest, u64> = BTreeMap::new();
+        for image in &images {
+            let own: BTreeSet<&Digest> = image.diff_ids().iter().collect();
+            own.into_iter().for_each(|layer| *holders.entry(layer).or_default() += 1);
+        }
+        let mut shown = Vec::new();
+        for image in &images {
+            let mut shared = 0;
+            for layer in image.diff_ids().iter().filter(|layer| holders[layer] > 1) {
+                shared += self.layers.get(layer)?.map_or(0, |layer| layer.size);
+            }
+            let users = self.store.read(|tx| containers(tx, &image.id))?;
+            let count = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+            shown.push(Summary { containers: count(users.len() as u64), shared_size: count(shared), ..Summary::new(image) });
         }
         Ok(shown)
     }

@@ -91,7 +91,8 @@ impl Images {
         let mut seen = std::collections::HashSet::new();
         jobs.retain(|(diff_id, _)| seen.insert(*diff_id));
         parallel::each(&jobs, LAYERS_AT_ONCE, |(diff_id, (member, blob))| {
-            if self.layers.get(diff_id)?.is_some() {
+            // A damaged layer is as good as none: unpacking it again mends it.
+            if self.layers.get(diff_id).is_ok_and(|layer| layer.is_some()) {
                 return Ok(());
             }
             self.load_layer(members.open(member)?, diff_id, blob.as_ref(), progress)

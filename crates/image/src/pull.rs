@@ -84,7 +84,8 @@ impl Images {
         let mut seen = HashSet::new();
         let mut jobs = Vec::new();
         for (diff_id, layer) in diff_ids.iter().zip(&found.manifest.layers).filter(|(diff_id, _)| seen.insert(*diff_id)) {
-            if self.layers.get(diff_id)?.is_some() {
+            // A damaged layer is as good as none: unpacking it again mends it.
+            if self.layers.get(diff_id).is_ok_and(|layer| layer.is_some()) {
                 say(progress, layer.digest.short(), "Already exists");
             } else {
                 say(progress, layer.digest.short(), "Pulling fs layer");

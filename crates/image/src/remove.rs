@@ -204,7 +204,7 @@ fn single_reference(names: &[Reference]) -> bool {
 }
 
 /// Whoever uses an image besides its names.
-fn containers(tx: &Tx<'_>, id: &str) -> Result<Vec<String>> {
+pub(crate) fn containers(tx: &Tx<'_>, id: &str) -> Result<Vec<String>> {
     let users = tx.referrers(<ImageRecord as stead_store::Record>::KIND, id)?;
     Ok(users.into_iter().filter(|(kind, _)| kind != <NameRecord as stead_store::Record>::KIND).map(|(_, id)| id).collect())
 }

@@ -126,6 +126,8 @@ mod archives {
         load(&place, &one).unwrap();
         load(&place, &two).unwrap();
         assert_eq!(place.layer_ids().len(), 1);
+        let usage = place.images.list_with_usage().unwrap();
+        assert!(usage.iter().all(|image| (image.containers, image.shared_size, image.size) == (0, 6, 6)), "{usage:?}");
         let lines = place.images.remove("a:1", false, &|_| false).unwrap();
         assert_eq!(lines.len(), 2, "the layer is not listed: {lines:?}");
         assert_eq!(place.layer_ids().len(), 1);
@@ -186,6 +188,43 @@ mod archives {
             assert!(place.images.list_records().unwrap().is_empty(), "{what}");
         }
         assert_eq!(std::fs::read_dir(place.dir.join("images/.staging")).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn docker_and_stead_read_each_others_archives() {
+        let Some(docker) = stead_testkit::Dockerd::start() else { return };
+        let place = Place::new("peer");
+        place.images.load(Input::File(std::fs::File::open(image_tar("layers")).unwrap()), &Silent).unwrap();
+        let image = place.images.list_records().unwrap().remove(0);
+        let name = image.tags[0].clone();
+        let mut archive = Vec::new();
+        place.images.save(std::slice::from_ref(&name), &mut archive, Format::DockerArchive).unwrap();
+        docker.cli().args(["load", "-q"]).stdin(archive).run().ok();
+        assert_eq!(docker.x(&format!("image inspect -f '{{{{.Id}}}}' {name}")).text(), image.id, "the same id over there");
+        let back = place.dir.join("back.tar");
+        docker.x(&format!("save -o {} {name}", back.display())).ok();
+        let again = Place::new("peer-back");
+        again.images.load(Input::File(std::fs::File::open(&back).unwrap()), &Silent).unwrap();
+        assert_eq!(again.images.resolve(&name).unwrap().id, image.id);
+        let (ours, theirs) = (place.images.inspect(&name).unwrap(), docker.x(&format!("image inspect {name}")).json());
+        for key in ["Id", "RepoTags", "Architecture", "Os", "RootFS", "Created", "Author", "Size"] {
+            assert_eq!(ours[key], theirs[0][key], "{key}");
+        }
+        for key in ["Env", "Cmd", "Entrypoint", "Volumes", "WorkingDir", "Labels", "User", "ExposedPorts", "OnBuild"] {
+            assert_eq!(ours["Config"][key], theirs[0]["Config"][key], "{key}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_layer_is_mended_by_loading_again() {
+        let place = Place::new("mend");
+        let archive = docker_archive(&["a:1"], &[&tar_of(&[("f", "x")])], &json!({}));
+        load(&place, &archive).unwrap();
+        let layer = place.layer_ids().remove(0);
+        std::fs::remove_file(place.dir.join("layers").join(layer.hex()).join("layer.json")).unwrap();
+        assert_eq!(place.images.check().unwrap().len(), 1);
+        load(&place, &archive).unwrap();
+        assert_eq!(place.images.check().unwrap(), []);
     }
 
     #[test]

@@ -114,10 +114,11 @@ impl Layers {
         };
         let json = serde_json::to_vec(&description).map_err(|e| Error::Stream(e.into()))?;
         let path = dir.join(Description::FILE);
-        File::create(&path).and_then(|mut f| f.write_all(&json)).map_err(|e| stead_sys::Error::new("write", &path, e))?;
+        private(&path).and_then(|mut f| f.write_all(&json)).map_err(|e| stead_sys::Error::new("write", &path, e))?;
         rustix::fs::chmod(&dir, Mode::from_raw_mode(0o711)).map_err(|e| stead_sys::Error::new("chmod", &dir, e))?;
         stead_sys::durable::sync_fs(&sync, &dir)?;
-        staging.publish(&self.root.layer(digest.hex()))?;
+        let home = self.root.layer(digest.hex());
+        staging.publish(&home, || Description::read(&digest, &home).is_err())?;
         Ok(layer)
     }
 
@@ -198,7 +199,7 @@ fn fill(dir: &Path, stream: &mut (dyn Read + Send)) -> Result<(Digest, u64, Unpa
     let mut decoded = Decoded::new(stream)?;
     let recipe_path = dir.join("recipe.zst");
     let at_recipe = |e| Error::Sys(stead_sys::Error::new("write", &recipe_path, e));
-    let recipe = File::create(&recipe_path).map_err(at_recipe)?;
+    let recipe = private(&recipe_path).map_err(at_recipe)?;
     let recorder = RefCell::new(Recorder::new(BufWriter::new(recipe)).map_err(at_recipe)?);
     let tree = Tree::new(&dir.join("diff"), dir.join("shadow"))?;
     let (feeder, reader) = pipe::pipe();
@@ -211,6 +212,12 @@ fn fill(dir: &Path, stream: &mut (dyn Read + Send)) -> Result<(Digest, u64, Unpa
     let mut file = recorder.into_inner().finish().map_err(at_recipe)?;
     file.flush().map_err(at_recipe)?;
     Ok((digest, tar_size, unpacked))
+}
+
+/// A new file for root alone: what a layer's description and recipe say is nobody else's business.
+fn private(path: &Path) -> std::io::Result<File> {
+    use std::os::unix::fs::OpenOptionsExt as _;
+    File::options().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// The names in a directory, except the hidden ones; none when it does not exist.

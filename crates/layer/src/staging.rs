@@ -36,14 +36,18 @@ impl Staging {
         self.parent.join(&self.name)
     }
 
-    /// Makes it a layer; one that is there already wins, its bytes are the same.
-    pub(crate) fn publish(self, to: &Path) -> Result<()> {
+    /// Makes it a layer. One that is there already wins, its bytes are the same, unless `broken` says that it is damaged: then it is
+    /// replaced in one step.
+    pub(crate) fn publish(self, to: &Path, broken: impl FnOnce() -> bool) -> Result<()> {
         match stead_sys::durable::rename_noreplace(&self.path(), to) {
             Ok(()) => {
                 std::mem::forget(self);
                 Ok(())
             }
             Err(e) if to.exists() && matches!(e.io_kind(), std::io::ErrorKind::AlreadyExists | std::io::ErrorKind::DirectoryNotEmpty) => {
+                if broken() {
+                    stead_sys::durable::rename_exchange(&self.path(), to)?;
+                }
                 Ok(())
             }
             Err(e) => Err(e.into()),

@@ -267,20 +267,25 @@ impl Tree {
         let parent = self.directory(above)?;
         let full = join(&parent.path, name);
         match fs::mkdirat(&*parent.fd, OsStr::from_bytes(name), Mode::from_raw_mode(IMPLIED_DIR)) {
-            Ok(()) => {}
+            // The umask of whoever calls must not decide what containers may read.
+            Ok(()) => self.open_to_all(&parent, name)?,
             Err(Errno::EXIST) => {
                 if !is_whiteout(&self.stat(&parent, name)?) {
                     return Err(refuse(path, "a parent is not a directory"));
                 }
-                return self.create_dir(&parent, name, 0).and_then(|dir| {
-                    fs::chmodat(&*parent.fd, OsStr::from_bytes(name), Mode::from_raw_mode(IMPLIED_DIR), AtFlags::empty())
-                        .map_err(|e| fault("chmod", &full, e))?;
-                    Ok(dir)
-                });
+                let made = self.create_dir(&parent, name, 0)?;
+                self.open_to_all(&parent, name)?;
+                return Ok(made);
             }
             Err(e) => return Err(fault("mkdir", &full, e)),
         }
         self.remember(&parent, name)
+    }
+
+    /// Gives a directory that the archive does not name the usual mode.
+    fn open_to_all(&self, dir: &Dir, name: &[u8]) -> Result<()> {
+        fs::chmodat(&*dir.fd, OsStr::from_bytes(name), Mode::from_raw_mode(IMPLIED_DIR), AtFlags::empty())
+            .map_err(|e| fault("chmod", &join(&dir.path, name), e))
     }
 
     /// Opens a directory that is known to be one, and keeps the handle.

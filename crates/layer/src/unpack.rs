@@ -28,7 +28,7 @@ const COPY_BUFFER: usize = 256 * 1024;
 pub(crate) struct Unpacked {
     /// Entries.
     pub(crate) entries: u64,
-    /// Bytes of regular files.
+    /// Bytes of regular files and of symlinks' targets.
     pub(crate) size: u64,
     /// What was replaced on the way.
     pub(crate) moved: Vec<Moved>,
@@ -120,6 +120,8 @@ impl<W: Write> Unpacker<'_, W> {
                 let target = entry.link_name_bytes().filter(|t| !t.is_empty() && !t.contains(&0));
                 let target = target.ok_or_else(|| refuse(raw, "symbolic link without a target"))?;
                 self.tree.symlink(&dir, base, &target, files)?;
+                // Docker's sizes count what lstat says.
+                self.done.size += target.len() as u64;
             }
             EntryType::Char | EntryType::Block => {
                 let number = |n: std::io::Result<Option<u32>>| Ok::<u32, Error>(n.map_err(Error::Stream)?.unwrap_or(0));

@@ -90,18 +90,10 @@ pub fn sweep(root: &Root) -> Result<()> {
     Ok(())
 }
 
-fn remove_from(trash: &Path, name: &str) -> Result<()> {
-    match std::fs::File::open(trash) {
-        Ok(dir) => tree::remove_tree(&dir, OsStr::new(name)),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(stead_sys::Error::new("open", trash, error)),
-    }
-}
-
-/// Ids of all containers that have a directory, with or without a record, sorted.
+/// The ids of all containers that have a directory, with a record or without.
 ///
 /// # Errors
-/// The directory cannot be read.
+/// The directory of the containers cannot be read.
 pub fn ids(root: &Root) -> Result<Vec<String>> {
     let dir = root.containers();
     let entries = match std::fs::read_dir(&dir) {
@@ -109,11 +101,21 @@ pub fn ids(root: &Root) -> Result<Vec<String>> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) => return Err(stead_sys::Error::new("readdir", &dir, error)),
     };
-    let mut ids: Vec<String> =
-        entries.filter_map(std::result::Result::ok).filter_map(|entry| entry.file_name().into_string().ok()).collect();
-    ids.retain(|name| !name.starts_with('.'));
+    let mut ids = Vec::new();
+    for entry in entries {
+        let name = entry.map_err(|error| stead_sys::Error::new("readdir", &dir, error))?.file_name();
+        ids.extend(name.to_str().filter(|name| stead_base::ids::is_full_id(name)).map(str::to_owned));
+    }
     ids.sort();
     Ok(ids)
+}
+
+fn remove_from(trash: &Path, name: &str) -> Result<()> {
+    match std::fs::File::open(trash) {
+        Ok(dir) => tree::remove_tree(&dir, OsStr::new(name)),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(stead_sys::Error::new("open", trash, error)),
+    }
 }
 
 /// Bytes the container has written.

@@ -106,7 +106,7 @@ impl Bundle {
     fn pid(&self) -> Result<i32, LaunchError> {
         let path = self.path("pid");
         let text = std::fs::read_to_string(&path).map_err(|error| LaunchError::setup(format!("read {}: {error}", path.display())))?;
-        text.trim().parse().map_err(|_| LaunchError::setup(format!("{} holds no process id", path.display())))
+        text.trim().parse().map_err(|_no_number| LaunchError::setup(format!("{} holds no process id", path.display())))
     }
 
     /// What the runtime logged, with the exit code its words mean.
@@ -153,6 +153,7 @@ fn become_runtime(
 ) -> Result<Never, LaunchError> {
     let refused = |error: stead_mount::ApplyError| LaunchError::setup(error.to_string());
     namespace::make_root_private()?;
+    hide_hybrid()?;
     let path = bundle.rootfs();
     mount::attach(&rootfs, mount::dir_handle(&path)?, &path)?;
     for file in engine_files {
@@ -178,6 +179,16 @@ fn become_runtime(
         place_streams([input.as_fd(), output.as_fd(), errors.as_fd()], 0)?;
     }
     Err(LaunchError::setup(format!("exec {}: {}", program.display(), command.exec())))
+}
+
+/// crun refuses a machine whose v2 hierarchy, mounted beside v1, has a controller left. Its containers live in v1 there, so the v2
+/// mount is taken out of the helper's own view.
+fn hide_hybrid() -> Result<(), LaunchError> {
+    let layout = stead_sys::cgroup::detect()?;
+    if let (true, Some(unified)) = (layout.is_hybrid(), &layout.v2) {
+        mount::detach(mount::dir_handle(unified)?, unified)?;
+    }
+    Ok(())
 }
 
 /// Attaches a mount at a place of its own, from which the runtime takes it.
@@ -218,3 +229,6 @@ fn terminal(console: Option<&UnixListener>, stdio: Stdio) -> Result<OwnedFd, Lau
     }
     Ok(OwnedFd::from(File::from(master)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,7 +59,7 @@ pub(crate) fn build(roots: Roots<'_>, confinement: &Confinement) -> Result<Built
     }
     workdir(tree.as_fd(), &confinement.cwd)?;
     if !plan.privileged {
-        cover(plan, tree.as_fd())?;
+        cover(plan, tree.as_fd(), built.dev.as_ref())?;
     }
     if plan.readonly_rootfs || plan.rootfs.attr.ro != Ro::No {
         read_only(&tree, Depth::Top, Path::new("/"))?;
@@ -210,10 +210,17 @@ fn workdir(root: BorrowedFd<'_>, cwd: &str) -> Result<(), LaunchError> {
     }
 }
 
-/// Hides and protects paths. What covers a file is the host's /dev/null, checked for what it is, never the container's (CVE-2025-31133).
-fn cover(plan: &Plan, root: BorrowedFd<'_>) -> Result<(), LaunchError> {
+/// Hides and protects paths. What covers a file is a /dev/null we made or the host's, taken by descriptor and checked for what it is;
+/// never what the container has at that path (CVE-2025-31133).
+fn cover(plan: &Plan, root: BorrowedFd<'_>, dev: Option<&Dev>) -> Result<(), LaunchError> {
     let null_path = Path::new("/dev/null");
-    let null = kernel::open_verified(null_path, device::NULL, OFlags::PATH)?;
+    let null = match dev {
+        Some(dev) => dev.place("null")?,
+        None => kernel::open_verified(null_path, device::NULL, OFlags::PATH)?,
+    };
+    if kernel::identify(null.as_fd())?.is_none_or(|file| file.id != device::NULL) {
+        return Err(LaunchError::setup("/dev/null is not the null device"));
+    }
     for target in plan.readonly_paths.iter().map(Path::new) {
         let Some(place) = present(root, target)? else { continue };
         let tree = mount::clone_tree(&place, Depth::Tree, target)?;

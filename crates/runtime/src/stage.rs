@@ -6,6 +6,7 @@ use std::os::fd::AsFd;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use stead_mount::Mount;
 use stead_sys::process;
@@ -18,6 +19,8 @@ use crate::{capability, cgroup, defaults, exec};
 pub(crate) struct Stage {
     pub(crate) dir: PathBuf,
     id: String,
+    /// One test at a time: a child is cloned with one thread, and another that was allocating would leave its lock behind in it.
+    _alone: MutexGuard<'static, ()>,
 }
 
 /// What a program left.
@@ -31,12 +34,14 @@ pub(crate) struct Outcome {
 impl Stage {
     pub(crate) fn new() -> Self {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
+        static ALONE: Mutex<()> = Mutex::new(());
+        let alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let id = format!("test-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
         let dir = PathBuf::from(format!("/var/tmp/stead-birth-{id}"));
         for name in ["bin", "etc", "tmp", "root", "proc", "sys", "dev"] {
             fs::create_dir_all(dir.join("root").join(name)).unwrap();
         }
-        let stage = Self { dir, id };
+        let stage = Self { dir, id, _alone: alone };
         fs::copy("/usr/bin/busybox", stage.path("bin/busybox")).unwrap();
         for applet in [
             "sh", "cat", "id", "ls", "stat", "sleep", "env", "grep", "head", "tty", "mount", "true", "kill", "ps", "touch", "mkdir",

@@ -14,7 +14,6 @@ pub mod device;
 pub mod durable;
 mod error;
 pub mod lock;
-pub mod loopdev;
 pub mod mount;
 pub mod mountinfo;
 pub mod namespace;

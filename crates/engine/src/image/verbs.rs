@@ -1,61 +1,77 @@
-//! The verbs of images: the room's own, told which containers run and where the registries' files are.
+//! What can be done to images, for both faces.
 
 use std::io::{Read, Write};
 use std::path::Path;
 
 use serde_json::Value;
+use stead_base::Kind;
 use stead_base::filter::Filters;
-use stead_image::{Access, Format, ImportOptions, Input, Loaded, Progress, PullOptions, Pulled, Removed};
+use stead_image::{Access, Format, ImageRecord, ImportOptions, Input, Loaded, Progress, PullOptions, Removed, Summary};
 
+use crate::failure::from_room;
 use crate::{Engine, Failure, Result};
 
-/// Filters that choose what a prune leaves alone.
-const PRUNE_FILTERS: [&str; 4] = ["dangling", "label", "label!", "until"];
+/// Longest configuration file that is read.
+const CONFIG_MAX: u64 = 16 << 20;
+/// The filters `image prune` knows.
+const PRUNE_FILTERS: [&str; 4] = ["label", "label!", "until", "dangling"];
+
+from_room!(stead_image::Error, stead_layer::Error);
 
 impl Engine {
-    /// Pulls an image.
+    /// Pulls an image from its registry or a mirror of it, with the credentials of Docker's configuration.
     ///
     /// # Errors
-    /// Docker's texts of a registry that refuses, lies or does not answer.
-    pub fn image_pull(&self, reference: &str, platform: Option<&str>, progress: &dyn Progress) -> Result<Pulled> {
-        let options = PullOptions { platform: platform.map(str::to_owned), access: self.access()? };
-        Ok(self.images.pull(reference, &options, progress)?)
+    /// The registry's refusals, in Docker's words; configuration files that cannot be read.
+    pub fn image_pull(&self, reference: &str, platform: Option<&str>, progress: &dyn Progress) -> Result<ImageRecord> {
+        let registries = read_if_there(self.options.registries.as_deref())?;
+        let logins = read_if_there(self.options.docker_config.as_deref())?;
+        let access = Access::parse(registries.as_deref(), logins.as_deref()).map_err(|e| Failure::invalid(e.to_string()))?;
+        let options = PullOptions { platform: platform.map(str::to_owned), access };
+        Ok(self.images.pull(reference, &options, progress)?.image)
     }
 
-    /// Loads an archive.
+    /// Loads every image of an archive.
     ///
     /// # Errors
-    /// It is none, or lies about its digests.
+    /// An archive that is refused; the images before it stay.
     pub fn image_load(&self, input: Input<'_>, progress: &dyn Progress) -> Result<Vec<Loaded>> {
         Ok(self.images.load(input, progress)?)
     }
 
-    /// Writes images as one archive.
+    /// Writes images to an archive.
     ///
     /// # Errors
-    /// No such image; what the writer says.
+    /// No such image, before anything is written.
     pub fn image_save(&self, names: &[String], format: Format, out: &mut dyn Write) -> Result<()> {
         Ok(self.images.save(names, out, format)?)
     }
 
-    /// Makes an image of a root file system's tar; answers its id.
+    /// Makes an image of a root file system; answers its id.
     ///
     /// # Errors
-    /// A change that cannot be; a tar that cannot be read.
-    pub fn image_import(&self, stream: &mut (dyn Read + Send), options: &ImportOptions) -> Result<String> {
-        Ok(self.images.import(stream, options)?)
+    /// A name or a change that is refused, a tar that is.
+    pub fn image_import(&self, input: &mut (dyn Read + Send), options: &ImportOptions) -> Result<String> {
+        Ok(self.images.import(input, options)?)
     }
 
-    /// Lists images as Docker's `GET /images/json` does. Layers between are no images here, so `_all` shows nothing more.
+    /// The images as `GET /images/json` shows them, newest first. There are no intermediate images, so `_all` changes nothing.
     ///
     /// # Errors
-    /// A filter that is not known.
+    /// A filter that is refused.
     pub fn image_list(&self, filters: &Filters, _all: bool) -> Result<Vec<Value>> {
-        let list = self.images.list(filters)?;
-        Ok(list.into_iter().filter_map(|image| serde_json::to_value(image).ok()).collect())
+        json(self.images.list(filters)?)
     }
 
-    /// One image in Docker's shape.
+    /// The same, with containers and shared bytes counted.
+    ///
+    /// # Errors
+    /// The records or a layer cannot be read.
+    pub fn image_usage(&self) -> Result<Vec<Value>> {
+        json(self.images.list_with_usage()?)
+    }
+
+    /// One image as `inspect` shows it.
     ///
     /// # Errors
     /// `No such image: x`.
@@ -66,47 +82,68 @@ impl Engine {
     /// Gives an image one more name.
     ///
     /// # Errors
-    /// No such image; a name that cannot be.
+    /// No such image, no such name.
     pub fn image_tag(&self, source: &str, target: &str) -> Result<()> {
         Ok(self.images.tag(source, target)?)
     }
 
-    /// Takes a name away, and the image with its last one. Images have no parents here, so `_no_prune` changes nothing.
+    /// Takes a name away, and the image with its last one. Nothing here has untagged parents, so `_no_prune` changes nothing.
     ///
     /// # Errors
-    /// No such image; a container uses it.
+    /// No such image; Docker's conflicts.
+    #[expect(clippy::fn_params_excessive_bools, reason = "the two flags of Docker's request")]
     pub fn image_remove(&self, name: &str, force: bool, _no_prune: bool) -> Result<Vec<Removed>> {
-        Ok(self.images.remove(name, force, &|id| self.now(id).is_alive())?)
+        let removed = self.images.remove(name, force, &|id| self.has_monitor(id))?;
+        // Whatever earlier removals had to leave may go now.
+        self.images.sweep()?;
+        Ok(removed)
     }
 
-    /// Removes images without a name, or with `all` every image that no container uses.
+    /// Removes images no container uses: those without a name, or all. Answers what went and the bytes that became free.
     ///
     /// # Errors
-    /// A filter that is not known.
+    /// A filter that is refused.
     pub fn image_prune(&self, filters: &Filters, all: bool) -> Result<(Vec<Removed>, u64)> {
-        filters.check(&PRUNE_FILTERS)?;
-        // `--filter dangling=false` is how the API says `-a`.
-        let all = all || filters.flag("dangling")? == Some(false);
-        let kept = if filters.is_empty() { Vec::new() } else { self.kept_by(filters)? };
-        Ok(self.images.prune(all, &|image| kept.contains(&image.id))?)
+        filters.check(&PRUNE_FILTERS).map_err(|e| Failure::invalid(e.to_string()))?;
+        let all = all || filters.flag("dangling").map_err(|e| Failure::invalid(e.to_string()))? == Some(false);
+        let listed = self.images.list(&without_dangling(filters))?;
+        let chosen: std::collections::BTreeSet<&str> = listed.iter().map(|image| image.id.as_str()).collect();
+        let answer = self.images.prune(all, &|image| !chosen.contains(image.id.as_str()))?;
+        self.images.sweep()?;
+        Ok(answer)
     }
 
-    /// Ids of images that a prune with these filters leaves alone.
-    fn kept_by(&self, filters: &Filters) -> Result<Vec<String>> {
-        let chosen = filters.clone().without("dangling");
-        let going: Vec<String> = self.images.list(&chosen)?.into_iter().map(|image| image.id).collect();
-        Ok(self.images.list_records()?.into_iter().map(|image| image.id).filter(|id| !going.contains(id)).collect())
+    /// Whether a monitor looks after the container: it runs, or will run again.
+    fn has_monitor(&self, id: &str) -> bool {
+        use stead_monitor::{State, Status};
+        State::read(&self.run_root, id).is_some_and(|s| matches!(s.status, Status::Running | Status::Paused | Status::Restarting))
     }
+}
 
-    /// Mirrors and credentials, from the files the face named. A file that is not there says nothing.
-    fn access(&self) -> Result<Access> {
-        let read = |path: Option<&Path>| match path.map(std::fs::read) {
-            None => Ok(None),
-            Some(Ok(bytes)) => Ok(Some(bytes)),
-            Some(Err(error)) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Some(Err(error)) => Err(Failure::invalid(format!("{}: {error}", path.unwrap_or(Path::new("")).display()))),
-        };
-        let (registries, docker) = (read(self.options.registries.as_deref())?, read(self.options.docker_config.as_deref())?);
-        Access::parse(registries.as_deref(), docker.as_deref()).map_err(|error| Failure::invalid(error.to_string()))
+fn json(list: Vec<Summary>) -> Result<Vec<Value>> {
+    let value = |image| serde_json::to_value(image).map_err(|e| Failure::new(Kind::Internal, e.to_string()));
+    list.into_iter().map(value).collect()
+}
+
+/// `dangling` chooses between the two kinds of prune; it is not one more condition.
+fn without_dangling(filters: &Filters) -> Filters {
+    let mut rest = Filters::default();
+    for key in PRUNE_FILTERS.iter().filter(|key| **key != "dangling") {
+        filters.get(key).iter().for_each(|value| rest.add(key, value));
     }
+    rest
+}
+
+/// A configuration file that need not be there.
+fn read_if_there(path: Option<&Path>) -> Result<Option<Vec<u8>>> {
+    let Some(path) = path else { return Ok(None) };
+    let failed = |e: std::io::Error| Failure::new(Kind::Invalid, format!("open {}: {e}", path.display()));
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    let mut bytes = Vec::new();
+    file.take(CONFIG_MAX).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(Some(bytes))
 }

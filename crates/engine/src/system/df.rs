@@ -35,7 +35,7 @@ impl Engine {
         let volumes = self.volume_list(&stead_base::filter::Filters::default())?.volumes;
         Ok(DiskUsage {
             layers_size,
-            images: self.image_list(&stead_base::filter::Filters::default(), true)?,
+            images: self.image_usage()?,
             containers,
             volumes: volumes.into_iter().map(|v| self.volume_with_usage(v)).collect::<Result<_>>()?,
         })

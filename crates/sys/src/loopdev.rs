@@ -1,1 +1,0 @@
-//! Loop devices: attach a file, detach by itself.
