@@ -12,14 +12,18 @@ use serde::de::DeserializeOwned;
 mod checksum;
 mod damage;
 mod error;
+mod marker;
 mod open;
 mod reserve;
+mod salvage;
 mod schema;
 mod tx;
 
 pub use damage::set_aside;
 pub use error::{BadRecord, Error, Result};
+pub use marker::is_ours;
 pub use open::Store;
+pub use salvage::Salvaged;
 pub use tx::Tx;
 
 /// A thing that lives in the store. `body` of its row is its JSON.
