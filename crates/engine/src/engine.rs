@@ -51,7 +51,6 @@ impl Engine {
         let run_root = RunRoot::new(&options.run_root);
         make(root.path())?;
         make(run_root.path())?;
-        stead_store::identity(&root)?;
         let store = Arc::new(Store::open(&root)?);
         let layers = Arc::new(Layers::open(&root)?);
         let images = Images::open(&root, Arc::clone(&store), Arc::new(LayerPort(Arc::clone(&layers))));

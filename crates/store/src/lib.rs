@@ -15,13 +15,15 @@ mod error;
 mod marker;
 mod open;
 mod reserve;
+mod salvage;
 mod schema;
 mod tx;
 
 pub use damage::set_aside;
 pub use error::{BadRecord, Error, Result};
-pub use marker::identity;
+pub use marker::{identity, is_ours};
 pub use open::Store;
+pub use salvage::Salvaged;
 pub use tx::Tx;
 
 /// A thing that lives in the store. `body` of its row is its JSON.
@@ -60,9 +62,6 @@ pub struct Ref {
     pub id: String,
 }
 
-#[cfg(test)]
-mod tests;
-
 /// A new id for a record: 64 random hexadecimal digits, whose first twelve are not all decimal.
 ///
 /// # Errors
@@ -70,3 +69,6 @@ mod tests;
 pub fn new_id() -> stead_sys::Result<String> {
     Ok(stead_base::ids::random_hex64(stead_sys::durable::random_bytes()?))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,55 +1,59 @@
-//! The root's marker, `stead.json`: which format lies here, and a name for this engine that no other has.
+//! `stead.json`: the mark of a root that is ours. Nothing is deleted below a directory without it.
+//!
+//! Podman's `system reset` emptied home directories that a setting had made its root (podman#18287); a root must prove itself.
+
+use std::io::ErrorKind;
 
 use serde::{Deserialize, Serialize};
 use stead_base::layout::Root;
 use stead_sys::durable;
 
-/// The layout that docs/on-disk.md describes.
-const FORMAT: u32 = 1;
+use crate::{Error, Result};
 
-#[derive(Debug, Serialize, Deserialize)]
+/// The layout this program knows.
+const FORMAT: i64 = 1;
+
+#[derive(Serialize, Deserialize)]
 struct Marker {
-    format: u32,
+    format: i64,
     uuid: String,
 }
 
-/// The root's own name; the marker is made on first use. A marker that cannot be read is left as it is, and the root has no name.
+/// Whether the root carries a mark of a layout we know.
 ///
 /// # Errors
-/// It cannot be made, or what lies here is of a later format.
-pub fn identity(root: &Root) -> stead_sys::Result<String> {
+/// [`Error::Newer`] for a later layout; the mark can not be read.
+pub fn is_ours(root: &Root) -> Result<bool> {
     let path = root.marker();
-    if let Ok(bytes) = std::fs::read(&path) {
-        let marker = serde_json::from_slice::<Marker>(&bytes).unwrap_or(Marker { format: FORMAT, uuid: String::new() });
-        if marker.format > FORMAT {
-            let why = std::io::Error::new(
-                std::io::ErrorKind::Unsupported,
-                format!("format {} is of a later stead; this one knows {FORMAT}", marker.format),
-            );
-            return Err(stead_sys::Error::new("open", path, why));
-        }
-        return Ok(marker.uuid);
+    let bytes = match std::fs::read(&path) {
+        Ok(bytes) => bytes,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(e) => return Err(stead_sys::Error::new("read", &path, e).into()),
+    };
+    match serde_json::from_slice::<Marker>(&bytes) {
+        Ok(marker) if marker.format > FORMAT => Err(Error::Newer { path, found: marker.format, known: FORMAT }),
+        Ok(_) => Ok(true),
+        Err(e) => Err(Error::Damaged { path, reason: e.to_string() }),
     }
-    let marker = Marker { format: FORMAT, uuid: durable::unique_name()? };
-    let bytes = serde_json::to_vec(&marker).map_err(|e| stead_sys::Error::new("write", &path, std::io::Error::other(e)))?;
-    durable::replace_file(&path, &bytes, 0o600)?;
-    Ok(marker.uuid)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// The name of this root, which no other has; empty where the mark can not be read.
+#[must_use]
+pub fn identity(root: &Root) -> String {
+    let marker = std::fs::read(root.marker()).ok().and_then(|bytes| serde_json::from_slice::<Marker>(&bytes).ok());
+    marker.map(|marker| marker.uuid).unwrap_or_default()
+}
 
-    #[test]
-    fn it_is_made_once_and_a_later_format_is_refused() {
-        let dir = std::path::PathBuf::from(format!("/var/tmp/stead-store-marker-{}", std::process::id()));
-        std::fs::create_dir_all(&dir).unwrap();
-        let root = Root::new(&dir);
-        let first = identity(&root).unwrap();
-        assert_eq!((first.len(), identity(&root).unwrap()), (32, first.clone()));
-        durable::replace_file(&root.marker(), b"{\"format\":2,\"uuid\":\"x\"}", 0o600).unwrap();
-        assert!(identity(&root).unwrap_err().to_string().contains("later stead"));
-        durable::remove_file(&root.marker()).unwrap();
-        std::fs::remove_dir(&dir).unwrap();
+/// Marks the root if it has no mark yet.
+pub(crate) fn ensure(root: &Root) -> Result<()> {
+    let path = root.marker();
+    if path.symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let marker = Marker { format: FORMAT, uuid: durable::unique_name()? };
+    let bytes = serde_json::to_vec(&marker).map_err(|source| Error::Encode { kind: "marker", id: String::new(), source })?;
+    match durable::write_new(&path, &bytes, 0o600) {
+        Err(e) if e.io_kind() != ErrorKind::AlreadyExists => Err(e.into()),
+        _ => Ok(()),
     }
 }

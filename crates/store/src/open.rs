@@ -10,7 +10,7 @@ use stead_base::layout::Root;
 use stead_sys::durable;
 
 use crate::error::{BUSY_SECONDS, database};
-use crate::{Error, Result, Tx, damage, reserve, schema};
+use crate::{Error, Result, Tx, damage, marker, reserve, schema};
 
 /// Pages in the log before they are moved into the database. Small, because the first opener after a quiet time reads the log once.
 const LOG_PAGES: i64 = 128;
@@ -44,6 +44,8 @@ impl Store {
             other => other?,
         };
         reserve::refill(&store.reserve);
+        // Best effort here: on a full or read-only disk the records must open all the same.
+        marker::ensure(root).ok();
         store.give_back(connection);
         Ok(store)
     }
@@ -91,6 +93,20 @@ impl Store {
         }
         self.give_back(connection);
         Ok(())
+    }
+
+    /// One transaction of the room's own, below the level of records.
+    pub(crate) fn with_writer(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
+        let mut connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        settle(&mut connection)?;
+        connection.execute_batch("BEGIN IMMEDIATE")?;
+        f(&connection)?;
+        connection.execute_batch("COMMIT")
+    }
+
+    /// The database file, for messages.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
     }
 
     fn run<T, E: From<Error>>(

@@ -199,6 +199,48 @@ fn a_damaged_file_is_refused_put_aside_and_never_deleted() {
 }
 
 #[test]
+fn what_a_torn_page_left_is_salvaged() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    for n in 0..300 {
+        let uses = vec![format!("dep{n}")];
+        put(&store, &Thing { uses, ..thing(&format!("t{n:03}"), Some(&format!("{n}{}", "x".repeat(1500)))) }).unwrap();
+    }
+    drop(store);
+    // Everything into the file, then noise over pages in its middle.
+    sandbox.raw().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    let path = sandbox.root().database();
+    let mut bytes = std::fs::read(&path).unwrap();
+    let middle = bytes.len() / 2 / 4096 * 4096;
+    bytes[middle..middle + 3 * 4096].fill(0xa5);
+    overwrite(&path, &bytes);
+    assert!(sandbox.store().verify().is_err());
+    let aside = set_aside(&sandbox.root()).unwrap().unwrap();
+    let store = sandbox.store();
+    put(&store, &Thing { count: 7, ..thing("t000", None) }).unwrap();
+    let salvaged = store.salvage(&aside).unwrap();
+    assert!((200..300).contains(&salvaged.records), "{salvaged:?}");
+    store.verify().unwrap();
+    let list = store.read(|tx| tx.list::<Thing>()).unwrap();
+    assert_eq!(u64::try_from(list.len()).unwrap(), salvaged.records + 1);
+    assert!(list.iter().all(Result::is_ok));
+    assert_eq!(store.read(|tx| tx.get::<Thing>("t000")).unwrap().unwrap().count, 7, "newer records win");
+    assert_eq!(store.salvage(Path::new("/nonexistent.db")).unwrap(), Salvaged::default());
+}
+
+#[test]
+fn a_root_proves_that_it_is_ours() {
+    let sandbox = Sandbox::new();
+    assert!(!is_ours(&sandbox.root()).unwrap());
+    sandbox.store();
+    assert!(is_ours(&sandbox.root()).unwrap());
+    overwrite(&sandbox.root().marker(), b"{\"format\":9,\"uuid\":\"x\"}");
+    assert_eq!(is_ours(&sandbox.root()).unwrap_err().kind(), Kind::Unsupported);
+    overwrite(&sandbox.root().marker(), b"");
+    assert!(is_ours(&sandbox.root()).is_err());
+}
+
+#[test]
 fn a_log_without_its_database_is_put_aside() {
     let sandbox = Sandbox::new();
     put(&sandbox.store(), &thing("a", None)).unwrap();

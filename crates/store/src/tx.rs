@@ -182,7 +182,8 @@ impl<'c> Tx<'c> {
     }
 }
 
-fn checksum(kind: &str, id: &str, name: Option<&str>, version: u32, body: &str) -> u32 {
+/// Over all that a row says.
+pub(crate) fn checksum(kind: &str, id: &str, name: Option<&str>, version: u32, body: &str) -> u32 {
     crc32(&[kind.as_bytes(), id.as_bytes(), name.unwrap_or("").as_bytes(), &version.to_le_bytes(), body.as_bytes()])
 }
 

@@ -100,6 +100,12 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The root does not carry our mark, so nothing is deleted below it.
+    #[error("{} has no stead.json: nothing is deleted below a directory that is not known to be a root", root.display())]
+    Foreign {
+        /// The directory.
+        root: PathBuf,
+    },
     /// Its device could not be mounted or unmounted.
     #[error(transparent)]
     Activate(#[from] ActivateError),
@@ -132,6 +138,7 @@ impl Error {
             Self::Driver { .. } | Self::NotFound { .. } => Kind::NotFound,
             Self::OtherDriver { .. } => Kind::Conflict,
             Self::InUse { .. } | Self::Mounted { .. } => Kind::InUse,
+            Self::Foreign { .. } => Kind::NotAllowed,
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::Activate(e) => e.kind(),
             Self::Store(e) => e.kind(),

@@ -9,7 +9,7 @@ use stead_base::layout::Root;
 use stead_sys::lock::Lock;
 use stead_sys::{durable, tree};
 
-use crate::{Result, staging};
+use crate::{Error, Result, staging};
 
 /// Lock of the sweep at work, and of the one that waits for its turn. No volume and no unique name begins with a dot.
 const LOCKS: [&str; 2] = [".sweeping", ".waiting"];
@@ -36,6 +36,9 @@ pub fn is_empty(root: &Root) -> Result<bool> {
 pub fn sweep(root: &Root) -> Result<u64> {
     if names(root)?.is_empty() {
         return Ok(0);
+    }
+    if !stead_store::is_ours(root)? {
+        return Err(Error::Foreign { root: root.path().to_path_buf() });
     }
     let trash = root.volumes_trash();
     let Some(waiting) = Lock::try_exclusive(&trash.join(LOCKS[1]))? else { return Ok(0) };

@@ -25,7 +25,7 @@ impl Engine {
             .find_map(|l| l.strip_prefix("MemTotal:")?.trim().strip_suffix(" kB")?.parse::<u64>().ok())
             .unwrap_or(0);
         Ok(json!({
-            "ID": stead_store::identity(&self.root)?,
+            "ID": stead_store::identity(&self.root),
             "Containers": containers.len(), "ContainersRunning": running, "ContainersPaused": paused, "ContainersStopped": containers.len() - running - paused,
             "Images": self.images.list_records()?.len(),
             "Driver": "overlay2",

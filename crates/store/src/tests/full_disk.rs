@@ -64,3 +64,15 @@ fn the_reserve_lets_deletions_through() {
     store.verify().unwrap();
     assert_eq!(store.read(|tx| tx.list::<Thing>()).unwrap().len(), before - 60);
 }
+
+#[test]
+fn a_read_only_disk_can_be_read() {
+    let disk = SmallDisk::new();
+    put(&disk.0.store(), &thing("a", Some("n"))).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the room has no mount call of its own")]
+    let status = Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.0.0).status().unwrap();
+    assert!(status.success());
+    let store = Store::open(&disk.0.root()).unwrap();
+    assert_eq!(store.read(|tx| tx.by_name::<Thing>("n")).unwrap().unwrap().id, "a");
+    assert!(put(&store, &thing("b", None)).is_err());
+}

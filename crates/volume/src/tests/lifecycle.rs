@@ -154,6 +154,15 @@ fn a_sweep_does_not_leave_through_a_mount_in_the_trash() {
 }
 
 #[test]
+fn nothing_is_deleted_below_a_root_without_our_mark() {
+    let s = Sandbox::new();
+    write(&s.root().volumes_trash().join("looks-like-trash/precious"), b"x");
+    let error = trash::sweep(&s.root()).unwrap_err();
+    assert_eq!(error.kind(), Kind::NotAllowed);
+    assert!(s.root().volumes_trash().join("looks-like-trash/precious").exists());
+}
+
+#[test]
 fn sixteen_processes_create_one_volume() {
     let s = Sandbox::new();
     drop(s.volumes());
