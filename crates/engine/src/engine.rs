@@ -49,8 +49,9 @@ impl Engine {
     pub fn open(options: Options) -> Result<Self> {
         let root = Root::new(&options.root);
         let run_root = RunRoot::new(&options.run_root);
-        make(root.path())?;
-        make(run_root.path())?;
+        for dir in [root.path(), &run_root.locks(), &run_root.path().join("containers")] {
+            make(dir)?;
+        }
         let store = Arc::new(Store::open(&root)?);
         let layers = Arc::new(Layers::open(&root)?);
         let images = Images::open(&root, Arc::clone(&store), Arc::new(LayerPort(Arc::clone(&layers))));
