@@ -30,7 +30,7 @@ fn prepare(s: &Sandbox) {
 }
 
 #[test]
-#[ignore = "the victim of the kill tests"]
+#[ignore = "a child of the kill tests"]
 fn victim_create_and_populate() {
     let s = Sandbox::of_parent();
     let v = s.volumes();
@@ -39,7 +39,7 @@ fn victim_create_and_populate() {
 }
 
 #[test]
-#[ignore = "the victim of the kill tests"]
+#[ignore = "a child of the kill tests"]
 fn victim_remove() {
     let s = Sandbox::of_parent();
     s.volumes().remove("data", false).unwrap();
