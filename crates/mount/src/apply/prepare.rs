@@ -35,6 +35,8 @@ pub fn prepare(mount: &Mount) -> Result<Prepared, ApplyError> {
             clone(&handle, path, mount)?
         }
         Source::Image { lower, subpath } => image(lower, subpath.as_deref(), mount, &mut prepared)?,
+        // A root without a writable layer is an image: its one layer may have no second beside it.
+        Source::Overlay { lower, upper: None, .. } => image(lower, None, mount, &mut prepared)?,
         Source::Overlay { lower, upper, work } => overlay::mount(lower, upper.as_deref().zip(work.as_deref()), target)?,
         // Its rights may depend on the directory it covers, so its attributes are set when it is attached.
         Source::Tmpfs(spec) => {
