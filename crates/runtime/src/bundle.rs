@@ -69,7 +69,15 @@ pub(crate) fn start(plan: &Plan, runtime: &str, stdio: Stdio) -> Result<Child, L
         None => ChildIo::Pty(terminal(console.as_ref(), stdio)?),
     };
     let pid = bundle.pid()?;
-    Ok(Child { pid, pidfd: process::pidfd_open(pid)?, io, warnings: Vec::new() })
+    let pidfd = process::pidfd_open(pid)?;
+    // Made and begun in two steps: a program that ends at once must already be our child, or its exit code would be lost.
+    let mut command = bundle.command(&program);
+    command.arg("start").arg(&plan.id);
+    let started = command.status().map_err(|error| LaunchError::setup(format!("exec {}: {error}", program.display())))?;
+    if !started.success() {
+        return Err(bundle.failure(runtime));
+    }
+    Ok(Child { pid, pidfd, io, warnings: Vec::new() })
 }
 
 /// The directory the runtime reads.
@@ -88,6 +96,13 @@ impl Bundle {
             }
         }
         Ok(bundle)
+    }
+
+    /// The runtime with the options before its verb.
+    fn command(&self, program: &Path) -> std::process::Command {
+        let mut command = process::command(program);
+        command.arg("--root").arg(self.path("state")).arg("--log").arg(self.path("log")).args(["--log-format", "json"]);
+        command
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -167,9 +182,8 @@ fn become_runtime(
         }
     }
     drop(rootfs);
-    let mut command = process::command(program);
-    command.args(["--root".into(), bundle.path("state"), "--log".into(), bundle.path("log")]).args(["--log-format", "json"]);
-    command.args(["run".into(), "--detach".into(), "--bundle".into(), bundle.0.clone(), "--pid-file".into(), bundle.path("pid")]);
+    let mut command = bundle.command(program);
+    command.args(["create".into(), "--bundle".into(), bundle.0.clone(), "--pid-file".into(), bundle.path("pid")]);
     if matches!(stdio, ChildStdio::Pty(_)) {
         command.arg("--console-socket").arg(bundle.path("console.sock"));
     }

@@ -62,6 +62,10 @@ fn prepare(
     reporter: &Reporter,
 ) -> Result<crate::confine::Ready, LaunchError> {
     process::set_dumpable(false)?;
+    if plan.init {
+        // This copy of the monitor stays where the container's processes can look at it.
+        process::forget_arguments("stead-init")?;
+    }
     join_groups(roots.group)?;
     confinement.set_oom_score(reporter);
     process::setsid()?;

@@ -131,10 +131,11 @@ mod tests {
     #[test]
     fn a_new_network_has_a_loopback_that_answers() {
         in_new(NamespaceFlags::NEWNET, || {
-            let before = std::net::TcpListener::bind("127.0.0.1:0").is_err();
-            loopback_up().unwrap();
             let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-            before && std::net::TcpStream::connect(listener.local_addr().unwrap()).is_ok()
+            let answers = || std::net::TcpStream::connect(listener.local_addr().unwrap()).is_ok();
+            let before = answers();
+            loopback_up().unwrap();
+            !before && answers()
         });
     }
 

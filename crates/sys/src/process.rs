@@ -245,6 +245,26 @@ pub fn set_name(name: &std::ffi::CStr) {
     let _named: rustix::io::Result<()> = rustix::thread::set_name(name);
 }
 
+/// Wipes the arguments and the environment this process was executed with, as /proc shows them to others, and leaves `title` instead.
+/// For a forked child that stays without executing anything; its own `std::env` reads nothing afterwards.
+pub fn forget_arguments(title: &str) -> Result<()> {
+    let path = std::path::Path::new("/proc/self/stat");
+    let text = std::fs::read_to_string(path).map_err(|error| Error::new("read", path, error))?;
+    // Fields are counted after the name, which may contain anything but ends at the last parenthesis: 48 to 51 are the two areas.
+    let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let field = |number: usize| fields.get(number - 3).and_then(|word| word.parse::<usize>().ok()).unwrap_or(0);
+    for (start, end, words) in [(field(48), field(49), title.as_bytes()), (field(50), field(51), &[][..])] {
+        let Some(size) = end.checked_sub(start).filter(|size| start != 0 && *size > words.len()) else { continue };
+        let area: *mut u8 = std::ptr::with_exposed_provenance_mut(start);
+        // SAFETY: the kernel placed these bytes on this process's own stack at exec and names their bounds; nothing but `std::env`
+        // reads them, byte by byte up to a zero.
+        unsafe { area.write_bytes(0, size) };
+        // SAFETY: as above; the words are shorter than the area.
+        unsafe { area.copy_from_nonoverlapping(words.as_ptr(), words.len()) };
+    }
+    Ok(())
+}
+
 /// A read-only, detached copy of the mount this program's file is on: executing through it leaves the container no path to the
 /// file that could be opened for writing (CVE-2019-5736). Execute `/proc/self/fd/N` of it with [`command`].
 pub fn self_exe_sealed() -> Result<OwnedFd> {
@@ -303,6 +323,18 @@ mod tests {
         })
         .unwrap();
         assert_eq!(wait(child.pidfd.as_fd()).unwrap(), Exit::Code(70));
+    }
+
+    #[test]
+    fn arguments_can_be_forgotten() {
+        let child = spawn(NamespaceFlags::empty(), None, || {
+            forget_arguments("nobody").unwrap();
+            let seen = |name: &str| std::fs::read_to_string(format!("/proc/self/{name}")).unwrap();
+            i32::from(seen("cmdline").trim_end_matches('\0') != "nobody" || !seen("environ").trim_end_matches('\0').is_empty())
+        })
+        .unwrap();
+        assert_eq!(wait(child.pidfd.as_fd()).unwrap(), Exit::Code(0));
+        assert!(std::env::args().next().is_some_and(|first| !first.is_empty()), "the parent keeps its own");
     }
 
     #[test]

@@ -2,15 +2,7 @@
 //!
 //! With `STEAD_TEST_ENGINE=docker` the same commands go to a dockerd (20.10) of the test's own, which shows whether a test tells the truth about Docker.
 //! What cannot run says `SKIPPED name: why` on stderr; nothing is skipped in silence.
-#![cfg_attr(
-    test,
-    expect(
-        clippy::unwrap_used,
-        clippy::panic,
-        clippy::disallowed_methods,
-        reason = "a test's scene is set by panicking code and plain files"
-    )
-)]
+#![cfg_attr(test, expect(clippy::disallowed_methods, reason = "a test's scene is set by panicking code and plain files"))]
 
 #[cfg(test)]
 mod containers;

@@ -22,15 +22,15 @@ pub(super) fn request(config: &Config, host: &HostConfig) -> Result<Vec<String>>
     if let Some(signal) = &config.stop_signal {
         super::signal::parse(signal)?;
     }
-    stead_runtime::capability::resolve(words(&host.cap_add), words(&host.cap_drop), host.privileged)?;
+    stead_runtime::capability::resolve(words(host.cap_add.as_ref()), words(host.cap_drop.as_ref()), host.privileged)?;
     stead_network::Mode::parse(&host.network_mode)?;
     sysctls(host)?;
     unsupported(host)?;
     Ok(warnings(host))
 }
 
-fn words(list: &Option<Vec<String>>) -> &[String] {
-    list.as_deref().unwrap_or(&[])
+fn words(list: Option<&Vec<String>>) -> &[String] {
+    list.map_or(&[], Vec::as_slice)
 }
 
 fn restart(host: &HostConfig) -> Result<()> {
@@ -117,7 +117,7 @@ pub(super) struct Security {
 /// `invalid --security-opt: "x"` for what Docker does not know.
 pub(super) fn security(host: &HostConfig) -> Result<Security> {
     let mut decided = Security::default();
-    for option in words(&host.security_opt) {
+    for option in words(host.security_opt.as_ref()) {
         let bad = || Failure::invalid(format!("invalid --security-opt 2: {option:?}"));
         if option == "no-new-privileges" {
             decided.no_new_privileges = true;

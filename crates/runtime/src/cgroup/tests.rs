@@ -57,3 +57,24 @@ fn a_group_can_be_made_twice_and_is_gone_after_deletion() {
         assert!(!top.join(plan.cgroup_path()).exists());
     }
 }
+
+#[test]
+fn a_v2_group_is_made_limited_and_born_into() {
+    use stead_sys::process::{NamespaceFlags, spawn, wait};
+    let stage = Stage::new();
+    let plan = stage.plan(&["true"]);
+    // Hybrid machines have the v2 hierarchy too: what needs no controller can be tried there.
+    let Some(top) = stead_sys::cgroup::detect().unwrap().v2 else { return };
+    let group = v2::create(&plan, &top).unwrap();
+    let child = spawn(NamespaceFlags::empty(), group.birthplace.as_ref().map(AsFd::as_fd), || {
+        let inside = crate::stage::host("/proc/self/cgroup").lines().any(|line| line.starts_with("0::") && line.ends_with(&plan.id));
+        let null = std::fs::File::open("/dev/null").is_ok();
+        let kmsg = std::fs::File::open("/dev/kmsg").is_ok();
+        i32::from((inside, null, kmsg) != (true, true, false))
+    })
+    .unwrap();
+    let exit = wait(child.pidfd.as_fd()).unwrap();
+    drop(group);
+    delete(&plan).unwrap();
+    assert_eq!(exit.status(), 0);
+}

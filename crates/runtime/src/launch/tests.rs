@@ -314,11 +314,11 @@ fn a_terminal_is_the_containers_own() {
 #[test]
 fn the_small_init_reaps_and_forwards() {
     let stage = Stage::new();
-    let mut plan = stage.plan(&["sh", "-c", "echo $$; cat /proc/1/comm; grep Seccomp: /proc/1/status; grep CapEff /proc/1/status; ls /proc/1/fd; (sh -c 'sleep 0.01 &') ; sleep 0.1; grep -l 'State:.Z' /proc/[0-9]*/status | wc -l; exit 7"]);
+    let mut plan = stage.plan(&["sh", "-c", "echo $$; cat /proc/1/comm; head -c 10 /proc/1/cmdline; echo; grep Seccomp: /proc/1/status; grep CapEff /proc/1/status; ls /proc/1/fd; (sh -c 'sleep 0.01 &') ; sleep 0.1; grep -l 'State:.Z' /proc/[0-9]*/status | wc -l; exit 7"]);
     plan.init = true;
     let seen = stage.run(&plan).unwrap();
     assert_eq!(seen.status, 7, "{seen:?}");
-    assert_eq!(seen.out, "2\nstead-init\nSeccomp:\t2\nCapEff:\t00000000a80425fb\n0\n1\n2\n0\n");
+    assert_eq!(seen.out, "2\nstead-init\nstead-init\nSeccomp:\t2\nCapEff:\t00000000a80425fb\n0\n1\n2\n0\n");
     plan.process.args = ["sh", "-c", "trap 'echo got; exit 5' TERM; echo ready; while :; do sleep 0.01; done"].map(str::to_owned).into();
     let child = start(&plan, Stdio::Pipes { stdin: false }).unwrap();
     std::thread::sleep(std::time::Duration::from_millis(100));
@@ -327,6 +327,65 @@ fn the_small_init_reaps_and_forwards() {
     assert_eq!((seen.status, seen.out.as_str()), (5, "ready\ngot\n"));
     plan.process.args = vec!["nosuch".into()];
     assert_eq!(stage.run(&plan).unwrap_err().kind, LaunchErrorKind::NotFound);
+}
+
+#[test]
+fn the_small_init_leaves_the_terminal_to_the_program() {
+    let stage = Stage::new();
+    let mut plan = stage.plan(&["sh", "-c", "trap 'echo interrupted; exit 9' INT; echo ready; while :; do sleep 0.01; done"]);
+    plan.init = true;
+    plan.process.tty = true;
+    let child = start(&plan, Stdio::Pty { size: None }).unwrap();
+    let ChildIo::Pty(master) = &child.io else { panic!("no terminal") };
+    std::thread::sleep(std::time::Duration::from_millis(100));
+    let mut keys = std::fs::File::from(master.try_clone().unwrap());
+    std::io::Write::write_all(&mut keys, b"\x03").unwrap();
+    let seen = finish(child);
+    cgroup::delete(&plan).unwrap();
+    assert_eq!((seen.status, seen.out.replace('\r', "").as_str()), (9, "ready\n^Cinterrupted\n"));
+}
+
+#[test]
+fn no_descriptor_is_a_way_out_for_a_working_directory() {
+    let stage = Stage::new();
+    let sleeper = stage.sleeper(|_| {});
+    let held: Vec<std::fs::File> = (0..5).map(|_| std::fs::File::open("/").unwrap()).collect();
+    let mut refused = 0;
+    for number in 0..40 {
+        let exec = crate::ExecProcess { args: vec!["ls".into(), "bin/busybox".into()], cwd: format!("/proc/self/fd/{number}"), ..Default::default() };
+        match sleeper.exec(&exec) {
+            Ok(seen) => assert!(!seen.out.is_empty() || !seen.err.is_empty(), "{number}: {seen:?}"),
+            Err(error) => {
+                assert!(error.message.contains("cwd") || error.message.contains("working directory"), "{error}");
+                refused += i32::from(error.message.contains("breakout"));
+            }
+        }
+    }
+    assert!(refused >= 5, "the open directories of the host were tried: {refused}");
+    drop(held);
+}
+
+#[test]
+fn namespaces_of_the_host_and_of_others_are_joined() {
+    let stage = Stage::new();
+    let sleeper = stage.sleeper(|plan| plan.id.push('a'));
+    let of = |name: &str| Path::new("/proc").join(sleeper.child.pid.to_string()).join("ns").join(name);
+    let mut plan = stage.plan(&["sh", "-c", "for n in net ipc uts pid; do readlink /proc/self/ns/$n; done; true"]);
+    plan.namespaces = crate::Namespaces {
+        net: NetNamespace::Path(of("net")),
+        ipc: Namespace::Path(of("ipc")),
+        uts: Namespace::Host,
+        pid: Namespace::Path(of("pid")),
+        cgroup: Some(Namespace::New),
+    };
+    let seen = stage.run(&plan).unwrap().out;
+    let link = |path: &Path| std::fs::read_link(path).unwrap().to_string_lossy().into_owned();
+    let expected = [link(&of("net")), link(&of("ipc")), link(Path::new("/proc/self/ns/uts")), link(&of("pid"))];
+    assert_eq!(seen.lines().collect::<Vec<_>>(), expected);
+    plan.namespaces = crate::Namespaces { net: NetNamespace::Host, ipc: Namespace::Host, uts: Namespace::Host, pid: Namespace::Host, cgroup: None };
+    let seen = stage.run(&plan).unwrap().out;
+    let expected: Vec<String> = ["net", "ipc", "uts", "pid"].iter().map(|name| link(&Path::new("/proc/self/ns").join(name))).collect();
+    assert_eq!(seen.lines().collect::<Vec<_>>(), expected);
 }
 
 #[test]
