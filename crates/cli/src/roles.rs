@@ -10,7 +10,8 @@ use crate::failure::Failure;
 /// Becomes a container's monitor if that is what we were started as.
 pub(crate) fn monitor() -> Option<u8> {
     let mut words = std::env::args_os().skip(1);
-    let is_monitor = words.next().is_some_and(|w| w == stead_monitor::spawn::ROLE) && words.next().is_none();
+    // The words after it are for people who look at the machine's processes.
+    let is_monitor = words.next().is_some_and(|w| w == stead_monitor::spawn::ROLE);
     is_monitor.then(|| u8::try_from(stead_monitor::serve::run()).unwrap_or(1))
 }
 

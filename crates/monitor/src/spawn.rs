@@ -23,7 +23,7 @@ pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(|errno| stead_sys::Error::new("socketpair", "monitor", errno))?;
     let program = stead_sys::process::self_exe_sealed()?;
-    exec_monitor(&program, theirs)?;
+    exec_monitor(&program, theirs, config)?;
     let mut client = Client::over(&config.id, ours);
     client.send_all(&protocol::json(Kind::Config, config))?;
     client.owe(Kind::Done);
@@ -32,10 +32,13 @@ pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
 
 /// The descriptor is named through `/proc/self/fd`, so the monitor's `/proc/PID/exe`, and with it that of everything it clones, lies on a detached
 /// read-only mount: a container that reaches it cannot write our binary (CVE-2019-5736).
-fn exec_monitor(program: &OwnedFd, socket: OwnedFd) -> Result<(), Error> {
+fn exec_monitor(program: &OwnedFd, socket: OwnedFd, config: &MonitorConfig) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "nothing is inherited but the socket")]
     let mut child = std::process::Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
         .arg(ROLE)
+        // Only for people who look at the processes of the machine; the configuration comes through the socket.
+        .arg(&config.id)
+        .arg(&config.root)
         .env_clear()
         .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
         .stdin(Stdio::from(socket))
@@ -44,7 +47,12 @@ fn exec_monitor(program: &OwnedFd, socket: OwnedFd) -> Result<(), Error> {
         .spawn()
         .map_err(|source| stead_sys::Error::new("exec", "monitor", source))?;
     // A short-lived caller leaves the monitor to pid 1; a long-lived one (`serve`) must not collect zombies.
-    let reaper = std::thread::Builder::new().name("monitor-reaper".into()).stack_size(64 << 10).spawn(move || drop(child.wait()));
+    // It takes no signal: one that the caller holds back for its container would otherwise be delivered here and end the caller.
+    let wait = move || {
+        stead_sys::signal::block_all();
+        drop(child.wait());
+    };
+    let reaper = std::thread::Builder::new().name("monitor-reaper".into()).stack_size(64 << 10).spawn(wait);
     drop(reaper);
     Ok(())
 }

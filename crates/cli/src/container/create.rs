@@ -1,8 +1,8 @@
 //! `stead create`, and what `run` does before the start.
 
-use std::fs::OpenOptions;
+use std::fs::{File, OpenOptions};
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use stead_base::Kind;
 use stead_engine::Engine;
@@ -44,6 +44,8 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 /// Status 125, in the engine's words.
 pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> {
     let Asked { name, platform, pull, quiet, cidfile, config, host } = asked;
+    // Before anything is made: a file that cannot be written must not leave a container behind.
+    let id_file = cidfile.map(IdFile::begin).transpose()?;
     let reference = config.image.clone();
     let to = if quiet { image::To::Nowhere } else { image::To::Errors };
     let fetch = || image::pull::fetch(engine, &reference, platform.as_deref(), to).map_err(|e| e.with_code(EXIT_ENGINE));
@@ -65,16 +67,43 @@ pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> 
     for warning in &created.warnings {
         output::warn(&format!("WARNING: {warning}"));
     }
-    if let Some(path) = cidfile {
-        write_id(&path, &created.id)?;
+    if let Some(mut file) = id_file {
+        file.write(&created.id)?;
     }
     Ok(created)
 }
 
-/// The id without a line end, as Docker writes it. The file must be new: another container's id is never overwritten.
-fn write_id(path: &Path, id: &str) -> Result<(), Failure> {
-    let failed = |what: &str, e: std::io::Error| Failure::plain(EXIT_ENGINE, format!("stead: {what} {}: {}", path.display(), cause(&e)));
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).open(path).map_err(|e| failed("failed to create the container ID file:", e))?;
-    file.write_all(id.as_bytes()).and_then(|()| file.sync_all()).map_err(|e| failed("failed to write the container ID to the file", e))
+/// `--cidfile`: made new before the container, so that another container's id is never overwritten, and taken away if none comes.
+struct IdFile {
+    path: PathBuf,
+    file: File,
+    written: bool,
+}
+
+impl IdFile {
+    fn begin(path: PathBuf) -> Result<Self, Failure> {
+        let file = OpenOptions::new().write(true).create_new(true).open(&path);
+        let failed = |e| Self::failed(&path, "failed to create the container ID file:", &e);
+        Ok(Self { file: file.map_err(failed)?, path, written: false })
+    }
+
+    /// The id without a line end, as Docker writes it.
+    fn write(&mut self, id: &str) -> Result<(), Failure> {
+        let done = self.file.write_all(id.as_bytes()).and_then(|()| self.file.sync_all());
+        done.map_err(|e| Self::failed(&self.path, "failed to write the container ID to the file", &e))?;
+        self.written = true;
+        Ok(())
+    }
+
+    fn failed(path: &Path, what: &str, error: &std::io::Error) -> Failure {
+        Failure::plain(EXIT_ENGINE, format!("stead: {what} {}: {}", path.display(), cause(error)))
+    }
+}
+
+impl Drop for IdFile {
+    fn drop(&mut self) {
+        if !self.written {
+            drop(std::fs::remove_file(&self.path));
+        }
+    }
 }

@@ -94,7 +94,7 @@ fn prune_takes_anonymous_ones_and_all_only_when_told() {
     s.ok("create --name cc -v used:/u -v /anon busybox true");
     let loose = s.ok("volume create");
     std::fs::write(s.data(&loose).join("f"), [0u8; 5000]).unwrap();
-    let asked = s.x("volume prune").exits(0);
+    let asked = s.x("volume prune").exits(1);
     assert!(asked.text().contains("WARNING! This will remove anonymous local volumes not used by at least one container."), "{asked}");
     assert!(asked.text().contains(&loose), "the prompt lists what would go\n{asked}");
     assert!(s.data(&loose).exists(), "no answer is no");

@@ -160,6 +160,12 @@ fn names(config: &Config, host: &HostConfig) -> Result<()> {
         if device.cgroup_permissions.chars().any(|c| !"rwm".contains(c)) {
             return Err(Failure::invalid(format!("invalid device mode: {}", device.cgroup_permissions)));
         }
+        // Docker finds this out at the start and leaves a container behind that can never run.
+        if let Err(error) = std::fs::metadata(&device.path_on_host) {
+            let why = if error.kind() == std::io::ErrorKind::NotFound { "no such file or directory".to_owned() } else { error.to_string() };
+            let what = format!("error gathering device information while adding custom device {:?}: {why}", device.path_on_host);
+            return Err(Failure::invalid(what));
+        }
     }
     Ok(())
 }

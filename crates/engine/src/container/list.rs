@@ -141,7 +141,7 @@ impl Engine {
             names: vec![format!("/{}", container.name)],
             image: container.config.image.clone(),
             image_id: container.image.clone(),
-            command: container.args().join(" "),
+            command: command_line(&container.args()),
             created: container.created.seconds(),
             ports: Vec::new(),
             size_rw: sizes.map(|s| s.0),
@@ -154,6 +154,12 @@ impl Engine {
             mounts: container.mounts.iter().map(stead_mount::view::inspect).collect(),
         })
     }
+}
+
+/// The command line as Docker shows it: arguments with a space stand in quotes.
+fn command_line(args: &[String]) -> String {
+    let shown = args.iter().enumerate().map(|(i, arg)| if i > 0 && arg.contains(' ') { format!("'{arg}'") } else { arg.clone() });
+    shown.collect::<Vec<_>>().join(" ")
 }
 
 struct Bounds {

@@ -15,8 +15,11 @@ impl Engine {
         let container = self.container(typed)?;
         let signal = signal_name.map(signal::parse).transpose()?;
         let Some(mut client) = self.client_if_alive(&container.id)? else { return Ok(()) };
-        client.stop(signal, timeout)?;
-        Ok(())
+        match client.stop(signal, timeout) {
+            // It ended while we asked: what was wanted has come true.
+            Ok(_) | Err(stead_monitor::Error::Gone(_)) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Sends one signal; `SIGKILL` when none is named.

@@ -35,7 +35,12 @@ impl Engine {
                 WaitCondition::NextExit => Condition::NextExit,
                 WaitCondition::NotRunning | WaitCondition::Removed => Condition::NotRunning,
             };
-            exit = client.wait(condition)?;
+            exit = match client.wait(condition) {
+                Ok(exit) => exit,
+                // It ended while we asked; how, is on disk.
+                Err(stead_monitor::Error::Gone(_)) => None,
+                Err(error) => return Err(error.into()),
+            };
         }
         if condition == WaitCondition::Removed {
             while self.store.read(|tx| tx.exists(KIND, &container.id))? {

@@ -352,7 +352,11 @@ fn no_descriptor_is_a_way_out_for_a_working_directory() {
     let held: Vec<std::fs::File> = (0..5).map(|_| std::fs::File::open("/").unwrap()).collect();
     let mut refused = 0;
     for number in 0..40 {
-        let exec = crate::ExecProcess { args: vec!["ls".into(), "bin/busybox".into()], cwd: format!("/proc/self/fd/{number}"), ..Default::default() };
+        let exec = crate::ExecProcess {
+            args: vec!["ls".into(), "bin/busybox".into()],
+            cwd: format!("/proc/self/fd/{number}"),
+            ..Default::default()
+        };
         match sleeper.exec(&exec) {
             Ok(seen) => assert!(!seen.out.is_empty() || !seen.err.is_empty(), "{number}: {seen:?}"),
             Err(error) => {
@@ -382,7 +386,8 @@ fn namespaces_of_the_host_and_of_others_are_joined() {
     let link = |path: &Path| std::fs::read_link(path).unwrap().to_string_lossy().into_owned();
     let expected = [link(&of("net")), link(&of("ipc")), link(Path::new("/proc/self/ns/uts")), link(&of("pid"))];
     assert_eq!(seen.lines().collect::<Vec<_>>(), expected);
-    plan.namespaces = crate::Namespaces { net: NetNamespace::Host, ipc: Namespace::Host, uts: Namespace::Host, pid: Namespace::Host, cgroup: None };
+    plan.namespaces =
+        crate::Namespaces { net: NetNamespace::Host, ipc: Namespace::Host, uts: Namespace::Host, pid: Namespace::Host, cgroup: None };
     let seen = stage.run(&plan).unwrap().out;
     let expected: Vec<String> = ["net", "ipc", "uts", "pid"].iter().map(|name| link(&Path::new("/proc/self/ns").join(name))).collect();
     assert_eq!(seen.lines().collect::<Vec<_>>(), expected);
