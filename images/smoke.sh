@@ -19,7 +19,7 @@ ok maria-up "$D run -d --name sm_m -e MARIADB_ROOT_PASSWORD=pw -e MARIADB_DATABA
 ok maria-sql "$D exec sm_m mariadb -uroot -ppw -e 'create table t(i int); insert into t values(7)' app"
 ok maria-persist "c m; $D run -d --name sm_m -v sm_m:/var/lib/mysql mariadb && w '$D exec sm_m mariadb -uroot -ppw -e \"select i from t\" app | grep 7'"
 ok nginx-up "$D run -d --name sm_n nginx && w '$D exec sm_n wget -qO- http://127.0.0.1/ | grep Welcome'"
-ok nginx-bind "c n; mkdir -p $M && echo hi-bind >$M/index.html && $D run -d --name sm_n --mount type=bind,source=$M,target=/usr/share/nginx/html,readonly nginx && w '$D exec sm_n wget -qO- http://127.0.0.1/ | grep hi-bind'"
+ok nginx-bind "c n; mkdir -p $M && chmod 755 $M && echo hi-bind >$M/index.html && $D run -d --name sm_n --mount type=bind,source=$M,target=/usr/share/nginx/html,readonly nginx && w '$D exec sm_n wget -qO- http://127.0.0.1/ | grep hi-bind'"
 ok nginx-prepop "c n; $D run -d --name sm_n -v sm_n:/usr/share/nginx/html nginx && w '$D exec sm_n wget -qO- http://127.0.0.1/ | grep Welcome'"
 ok layers-whiteout "[ \"\$($D run --rm --entrypoint '' layers sh -c 'cat /keep/a /keep/b; ls /opq /gone; id -u; pwd; stat -c %u:%g:%a /vol/seed; ls -la /suid | cut -c1-10' | tr -s '\n' ' ')\" = 'a2 b /gone: /opq: new 1234 /work/dir 1234:4321:750 -rwsr-xr-x ' ]"
 ok debian "$D run --rm debian:bookworm-slim bash -c 'dpkg -l bash | tail -1'"

@@ -112,9 +112,12 @@ pub fn block_all() {
 /// Lets every signal through again and gives each its default action: what a fresh program expects. Rust ignores SIGPIPE, and an
 /// ignored signal stays ignored across exec.
 pub fn reset_for_exec() {
+    // The kernel's own call: glibc's refuses its two private signals (32 and 33), which a careless parent may have left ignored.
+    // All zero is SIG_DFL without flags; the array covers `struct sigaction` with and without a restorer.
+    let default = [0u64; 4];
     for signal in 1..=RTMAX {
-        // SAFETY: sets a default disposition; numbers that may not be changed are refused without effect.
-        unsafe { libc::signal(signal, libc::SIG_DFL) };
+        // SAFETY: the kernel reads at most 32 bytes, which live on this stack; numbers that may not be changed are refused without effect.
+        unsafe { libc::syscall(libc::SYS_rt_sigaction, signal, default.as_ptr(), std::ptr::null_mut::<u64>(), size_of::<u64>()) };
     }
     let empty = set_of(&[]);
     // SAFETY: reads a valid set; the old one is not wanted.
