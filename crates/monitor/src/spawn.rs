@@ -1,6 +1,7 @@
 //! The engine's side of a monitor's birth: one exec of ourselves, one socket, everything else is frames sent ahead.
 
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
@@ -35,6 +36,7 @@ pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
 fn exec_monitor(program: &OwnedFd, socket: OwnedFd, config: &MonitorConfig) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "nothing is inherited but the socket")]
     let mut child = std::process::Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+        .arg0("stead")
         .arg(ROLE)
         // Only for people who look at the processes of the machine; the configuration comes through the socket.
         .arg(&config.id)
