@@ -3,6 +3,11 @@
 //! `monitor` stays with a container, `reap` cleans up after one, `sweep` deletes what removals moved to the trash. They speak to
 //! nobody: what fails is left on disk for the next command and `system check`.
 
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+
+use stead_engine::Engine;
+
 use crate::command::Outcome;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -24,8 +29,24 @@ pub(crate) fn play(name: &str, context: &Context, rest: &[String]) -> Option<Out
     }
 }
 
+/// Lets what removals moved to the trash be deleted after this command has answered. A sweep that cannot be started is made up for by the
+/// next removal or by `system check --repair`.
+pub(crate) fn sweep_later(engine: &Engine) {
+    use std::process::Stdio;
+    if !engine.has_trash() {
+        return;
+    }
+    let own = Path::new("/proc/self/exe");
+    let mut sweep = stead_sys::process::command(own);
+    sweep.arg("--root").arg(engine.root().path()).arg("--run-root").arg(engine.run_root().path()).arg("sweep");
+    sweep.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/").process_group(0);
+    drop(sweep.spawn());
+}
+
 fn reap(context: &Context, rest: &[String]) -> Outcome {
     let [id] = rest else { return Err(Failure::plain(2, "usage: stead reap ID")) };
-    context.engine()?.container_reap(id)?;
+    let engine = context.engine()?;
+    engine.container_reap(id)?;
+    sweep_later(&engine);
     Ok(0)
 }

@@ -38,7 +38,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     }
     let options = RemoveOptions { force: matches.on("force"), volumes: matches.on("volumes") };
     let engine = context.engine()?;
-    each(&matches.args, |name| {
+    let outcome = each(&matches.args, |name| {
         match engine.container_remove(name, options) {
             // Docker's -f makes a container that is not there no failure, but still says so.
             Err(gone) if options.force && gone.kind == Kind::NotFound => output::warn(&Failure::from(gone).render()),
@@ -48,5 +48,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
             }
         }
         Ok(())
-    })
+    });
+    crate::roles::sweep_later(&engine);
+    outcome
 }

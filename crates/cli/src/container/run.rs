@@ -125,6 +125,7 @@ pub(super) fn attached(engine: &Engine, id: &str, follow: Follow) -> Result<u8, 
             output::warn(&format!("WARNING: {failure}"));
         }
         client.cleanup_done();
+        crate::roles::sweep_later(engine);
     }
     Ok(foreground::status(&end)?)
 }

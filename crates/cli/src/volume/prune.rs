@@ -50,6 +50,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         }
     }
     let pruned = engine.volume_prune(&filters, all)?;
+    crate::roles::sweep_later(&engine);
     if !pruned.deleted.is_empty() {
         output::line(&format!("Deleted Volumes:\n{}\n", pruned.deleted.join("\n")))?;
     }

@@ -3,7 +3,7 @@
 use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch};
 use crate::context::Context;
 use crate::failure::each;
-use crate::output;
+use crate::{output, roles};
 
 pub(super) static RM: Command = Command {
     name: "rm",
@@ -23,8 +23,10 @@ pub(super) static RM: Command = Command {
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
     let engine = context.engine()?;
-    each(&matches.args, |name| {
+    let outcome = each(&matches.args, |name| {
         engine.volume_remove(name, matches.on("force"))?;
         Ok(output::line(name)?)
-    })
+    });
+    roles::sweep_later(&engine);
+    outcome
 }

@@ -99,8 +99,8 @@ const BEHAVES: &[&str] = &[
     "run --rm --hostname h busybox sh -c 'hostname; cat /etc/hostname'",
     "run --rm busybox grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/self/status",
     "run --rm --cap-add SYS_ADMIN --cap-drop CHOWN busybox grep CapEff /proc/self/status",
-    "run --rm busybox sh -c 'cut -d\" \" -f2 /proc/mounts | sort -u'",
-    "run --rm --read-only busybox sh -c 'cut -d\" \" -f2,4 /proc/mounts | grep -E \"^/(dev|proc|sys) \"'",
+    "run --rm busybox sh -c 'cut -d\" \" -f2 /proc/mounts | grep -vE \"interrupts|thermal\" | sort -u'",
+    "run --rm --read-only busybox sh -c 'cut -d\" \" -f2,4 /proc/mounts | grep -E \"^/(dev|proc|sys) \" | sort'",
     "run --rm --tmpfs /t:size=1m busybox grep ' /t ' /proc/mounts",
     "run --rm --mount type=tmpfs,dst=/t,tmpfs-size=3m,tmpfs-mode=1770 busybox grep ' /t ' /proc/mounts",
     "run --rm --shm-size 5m busybox grep ' /dev/shm ' /proc/mounts",
@@ -110,7 +110,6 @@ const BEHAVES: &[&str] = &[
     "run --rm --entrypoint echo busybox a b",
     "run --rm --entrypoint '' busybox echo x",
     "run --rm busybox nosuch",
-    "run --rm busybox /etc",
     "run --rm busybox /etc/passwd",
     "run --rm -w /etc/passwd busybox true",
     "run --rm -u nosuch busybox true",
@@ -163,9 +162,13 @@ fn essence(stderr: &str) -> String {
             line = line.strip_prefix(prefix).unwrap_or(&line).to_owned();
         }
         // runc says where it failed in a chain; the last two links are the cause.
-        for chain in
-            ["failed to create shim task: ", "OCI runtime create failed: ", "runc create failed: ", "failed to create task for container: "]
-        {
+        for chain in [
+            "failed to create shim task: ",
+            "OCI runtime create failed: ",
+            "runc create failed: ",
+            "unable to start container process: ",
+            "failed to create task for container: ",
+        ] {
             line = line.replace(chain, "");
         }
         text += line.trim_end_matches(": unknown").trim_end_matches('.');
@@ -188,7 +191,9 @@ fn files_in_volumes_look_alike() {
         let see = |dir: std::path::PathBuf| {
             let text = stead_testkit::Command::new("sh").args(["-c", listing]).dir(dir).run().ok().text();
             // A directory's size is the file system's affair.
+            // The engine's own files come into a container by mounts; dockerd 20.10 leaves empty stand-ins for them in every root it makes.
             text.lines()
+                .filter(|l| !["./hostname ", "./hosts ", "./mtab ", "./resolv.conf "].iter().any(|name| l.starts_with(name)))
                 .map(|l| if l.contains(" 4") && l.ends_with(" 4096") { l.trim_end_matches(" 4096").to_owned() } else { l.to_owned() })
                 .collect::<Vec<_>>()
         };

@@ -25,8 +25,8 @@ fn a_subpath_of_a_fresh_volume() {
     let Some(s) = beyond_the_peer("volume-subpath") else { return };
     s.load("layers");
     s.ok("run --rm -v data:/d busybox mkdir /d/sub");
-    assert_eq!(s.ok("run --rm --mount src=data,dst=/vol,volume-subpath=sub --entrypoint '' layers ls /vol"), "");
-    // As in Docker the volume was no longer empty, so nothing is copied into it.
+    assert_eq!(s.ok("run --rm --mount src=data,dst=/vol,volume-subpath=sub --entrypoint '' layers ls /vol"), "link\nseed");
+    // As in Docker it is the subpath that has to be empty, and the subpath that is filled.
     assert_eq!(names(&s.data("data")), ["sub"]);
 }
 
@@ -69,16 +69,24 @@ fn every_attribute_survives() {
     stead_testkit::Command::new("sh").args(["-ec", script]).dir(&tree).run().ok();
     std::fs::create_dir_all(tree.join("bin")).unwrap();
     let tar = s.dir().join("tree.tar");
-    let pack = format!("tar --format=posix --xattrs --xattrs-include='*' --acls --sparse -cf {} d", tar.display());
+    let pack = format!("tar --format=posix --xattrs --xattrs-include='*' --exclude d/sparse -cf {} d", tar.display());
     stead_testkit::Command::new("sh").args(["-ec", &pack]).dir(&tree).run().ok();
     s.cli().args(["image", "import"]).arg(&tar).arg("tree:1").run().ok();
     s.ok("create --name cc -v data:/d tree:1 /none");
-    let look = "stat -c '%n %f %u:%g %h %s %Y' a b l p n . sparse; stat -c '%y' a l .; getfattr -d -m - a b 2>/dev/null; getfacl -p a . ; [ $(stat -c %i a) = $(stat -c %i b) ] && echo linked";
+    let look = "stat -c '%n %f %u:%g %h %s %Y' a b l p n .; stat -c '%y' a l .; getfattr -d -m - a b 2>/dev/null; getfacl -p a . ; [ $(stat -c %i a) = $(stat -c %i b) ] && echo linked";
     let see = |dir: &std::path::Path| stead_testkit::Command::new("sh").args(["-c", look]).dir(dir).run().text();
     let (want, got) = (see(&tree.join("d")), see(&s.data("data")));
     assert_eq!(want, got);
     assert!(got.contains("linked") && got.contains("user.colour") && got.contains("user:77:rw") && got.contains(".123456789"), "{got}");
-    assert!(s.data("data").join("sparse").metadata().unwrap().blocks() < 2048, "the hole stays a hole");
+    // Sparse files travel in GNU's own format: in the POSIX one GNU tar writes them in a way that Docker's engines misread, and we refuse.
+    let sparse = s.dir().join("sparse.tar");
+    let pack = format!("tar --format=gnu --sparse -cf {} d/sparse", sparse.display());
+    stead_testkit::Command::new("sh").args(["-ec", &pack]).dir(&tree).run().ok();
+    s.cli().args(["image", "import"]).arg(&sparse).arg("sparse:1").run().ok();
+    s.ok("create --name dd -v holes:/d sparse:1 /none");
+    let copied = s.data("holes").join("sparse").metadata().unwrap();
+    assert_eq!(copied.len(), (64 << 20) + 5);
+    assert!(copied.blocks() < 2048, "the hole stays a hole");
 }
 
 #[test]
@@ -116,7 +124,7 @@ fn sixteen_containers_on_one_fresh_volume_all_see_everything() {
                     "many:1",
                     "sh",
                     "-c",
-                    "find /seed -type f -size 1 -o -type f -size 2 | wc -l",
+                    "find /seed -type f -size 700c | wc -l",
                 ]);
                 std::thread::spawn(move || command.run())
             })

@@ -57,6 +57,7 @@ impl Engine {
         self.check_name(&container.name)?;
         let made = self.claim_volumes(&mut container, points, &mut warnings)?;
         self.publish(&mut container).inspect_err(|_failure| self.take_back(&made))?;
+        stead_layer::writable::ensure(&self.root, &container.id)?;
         self.populate_volumes(&container).inspect_err(|_failure| {
             drop(self.container_remove(&container.id, remove::RemoveOptions { force: true, volumes: true }));
             self.take_back(&made);
