@@ -6,7 +6,7 @@ use std::ffi::CStr;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use rustix::fs::{CWD, Mode, OFlags};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags, UnmountFlags};
 use rustix::net::{AddressFamily, SocketFlags, SocketType};
 use rustix::thread::ThreadNameSpaceType;
@@ -102,9 +102,13 @@ pub fn pivot_into(root: BorrowedFd<'_>) -> Result<()> {
     rustix::process::chdir(c"/").map_err(|errno| Error::new("chdir", "/", errno))
 }
 
-/// Changes the working directory.
+/// Changes the working directory. Links of /proc to open files are refused (`ELOOP`): through `/proc/self/fd` a path could lead to
+/// whatever the engine holds open (CVE-2024-21626).
 pub fn chdir(path: &CStr) -> Result<()> {
-    rustix::process::chdir(path).map_err(|errno| Error::new("chdir", path.to_string_lossy().as_ref(), errno))
+    let failed = |errno| Error::new("chdir", path.to_string_lossy().as_ref(), errno);
+    let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let dir = rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_MAGICLINKS).map_err(failed)?;
+    rustix::process::fchdir(dir).map_err(failed)
 }
 
 /// Whether the working directory lies inside the present root. The kernel prefixes `(unreachable)` where it does not, which is how a

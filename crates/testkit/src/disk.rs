@@ -47,12 +47,12 @@ impl Disk {
         Self { dir, mnt }
     }
 
-    /// A file with an unmounted file system in it: (keeps it alive, path). For `-o type=ext4 -o device=` volumes over a loop device.
-    pub fn image_file(fs: Fs, mib: u64) -> (Self, PathBuf) {
+    /// A block device with an unmounted file system in it, for `-o type=ext4 -o device=` volumes: (keeps the file alive, device).
+    pub fn device(fs: Fs, mib: u64) -> (Self, LoopDevice) {
         let disk = Self::new(fs, mib);
         unmount_below(&disk.mnt);
-        let image = disk.dir.join("image");
-        (disk, image)
+        let shown = Command::new("losetup").args(["-f", "--show"]).arg(disk.dir.join("image")).run().ok().text();
+        (disk, LoopDevice(shown.trim().into()))
     }
 
     /// Where it is mounted.
@@ -95,5 +95,22 @@ mod tests {
         assert!(std::fs::write(disk.path().join("x"), [1u8; 8192]).is_err());
         disk.empty();
         std::fs::write(disk.path().join("x"), [1u8; 8192]).unwrap();
+    }
+}
+
+/// A loop device of the test's own; detached on drop.
+#[derive(Debug)]
+pub struct LoopDevice(PathBuf);
+
+impl LoopDevice {
+    /// Its path below /dev.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for LoopDevice {
+    fn drop(&mut self) {
+        let _outcome = Command::new("losetup").arg("-d").arg(&self.0).run();
     }
 }

@@ -26,7 +26,7 @@ mod words;
 
 pub use canary::{CANARY_DIR, Canary, NamedCanary};
 pub use command::{Command, Output};
-pub use disk::{Disk, Fs};
+pub use disk::{Disk, Fs, LoopDevice};
 pub use image::{image_tar, images_dir};
 pub use kernel::{cgroup_dirs_of, mounts_below, processes_naming, unmount_below};
 pub use peer::{Dockerd, Podman, Registry, docker_cli, free_port};

@@ -158,14 +158,14 @@ fn local_driver_named_bind() {
 #[test]
 fn local_driver_block_device_with_lost_and_found() {
     let Some(s) = beyond_the_peer("copy-up beside lost+found") else { return };
-    let (_disk, image) = Disk::image_file(Fs::Ext4, 24);
-    s.ok(&format!("volume create -o type=ext4 -o device={} -o o=loop blk", image.display()));
+    let (_disk, device) = Disk::device(Fs::Ext4, 24);
+    s.ok(&format!("volume create -o type=ext4 -o device={} -o o=noatime blk", device.path().display()));
     let listed = s.ok("run --rm -v blk:/etc busybox ls /etc");
     assert!(listed.contains("passwd") && listed.contains("lost+found"), "{listed}");
     s.ok("run --rm -v blk:/x busybox touch /x/mine");
     assert!(s.ok("run --rm -v blk:/x busybox ls /x").contains("mine"));
     s.ok("volume rm blk");
-    assert!(image.exists());
+    assert!(device.path().exists());
 }
 
 #[test]

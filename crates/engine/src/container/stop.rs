@@ -27,7 +27,9 @@ impl Engine {
     /// # Errors
     /// `Container x is not running`, an unknown signal, no such container.
     pub fn container_kill(&self, typed: &str, signal_name: Option<&str>) -> Result<()> {
-        let container = self.container(typed)?;
+        let container = self
+            .container(typed)
+            .map_err(|failure| Failure { message: format!("Cannot kill container: {typed}: {}", failure.message), ..failure })?;
         let signal = signal::parse(signal_name.filter(|s| !s.is_empty()).unwrap_or("KILL"))?;
         let not_running =
             || Failure::new(Kind::NotRunning, format!("cannot kill container: {typed}: container {} is not running", container.id));
