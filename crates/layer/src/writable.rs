@@ -53,6 +53,22 @@ pub fn hold(run_root: &RunRoot, id: &str) -> Result<Hold> {
     Hold::exclusive(&run_root.locks().join(format!("rootfs-{id}")))
 }
 
+/// Says in a container's directory that its removal has begun. If the record then goes and the rest does not happen, whoever finds the
+/// directory without a record knows that it was not lost but removed. Not flushed: after a power cut it is only named, not deleted.
+pub fn mark_removal(root: &Root, id: &str) {
+    // A full disk has no room for the mark; the removal goes on without it.
+    drop(std::fs::File::create(root.container(id).join(REMOVAL)));
+}
+
+/// Whether a removal has begun here.
+#[must_use]
+pub fn is_marked(root: &Root, id: &str) -> bool {
+    root.container(id).join(REMOVAL).symlink_metadata().is_ok()
+}
+
+/// The mark of a removal that has begun.
+const REMOVAL: &str = "removing";
+
 /// Moves a removed container's directory to the trash and deletes what is in the trash under that name.
 ///
 /// The rename comes first, so that a crash leaves either a container's directory without a record, which `system check` reports,

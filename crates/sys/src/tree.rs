@@ -143,6 +143,8 @@ impl Removal {
     fn empty(&mut self, dir: &OwnedFd, path: &Path, depth: usize) {
         let list = match entries(dir) {
             Ok(list) => list,
+            // Somebody else is removing the same tree and was faster.
+            Err(Errno::NOENT) => return,
             Err(e) => return self.note("readdir", path, e),
         };
         for Entry { name, kind } in list {

@@ -1,7 +1,7 @@
 //! SIGKILL at the file-system calls of the verbs that change state. The next command must find a whole state.
 //!
 //! Every (call, N) is a case. `cargo test` takes an even sample of each verb's; `STEAD_TEST_ALL=1` takes all.
-use crate::scene::{STEAD, names};
+use crate::scene::{STEAD, named, names};
 use stead_testkit::trace::{Fault, count, inject, sample};
 use stead_testkit::{Command, Sandbox, mounts_below, skip};
 
@@ -111,7 +111,7 @@ fn volume_rm() {
         assert_eq!(s.ok("volume ls -q -f name=data"), "", "{place}");
         assert!(!s.root().join("volumes/data").exists(), "{place}");
         s.ok("volume prune -f");
-        s.eventually("the trash is swept", || names(&s.root().join("volumes/.trash")).is_empty());
+        s.eventually("the trash is swept", || named(&s.root().join("volumes/.trash")).is_empty());
     });
 }
 
@@ -135,7 +135,7 @@ fn container_create() {
             }
             s.ok("volume rm -f data");
             s.ok("system check --repair");
-            assert_eq!(names(&s.root().join("containers")), Vec::<String>::new(), "{place}: a directory of nobody");
+            assert_eq!(named(&s.root().join("containers")), Vec::<String>::new(), "{place}: a directory of nobody");
         },
     );
 }
@@ -157,7 +157,7 @@ fn container_rm() {
         assert_eq!(std::fs::read_to_string(s.data("data").join("f")).unwrap(), "kept\n", "{place}: a named volume is never touched");
         s.ok("volume prune -f");
         s.ok("system check --repair");
-        assert_eq!(names(&s.root().join("containers")), Vec::<String>::new(), "{place}");
+        assert_eq!(named(&s.root().join("containers")), Vec::<String>::new(), "{place}");
         assert_eq!(s.ok("volume ls -q"), "data", "{place}");
     });
 }

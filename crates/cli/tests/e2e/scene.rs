@@ -51,6 +51,11 @@ pub(crate) fn names(dir: &Path) -> Vec<String> {
     names
 }
 
+/// The same without the engine's own places, which begin with a dot.
+pub(crate) fn named(dir: &Path) -> Vec<String> {
+    names(dir).into_iter().filter(|name| !name.starts_with('.')).collect()
+}
+
 /// What must not change when a command is refused: containers, volumes, and what is mounted.
 pub(crate) fn footprint(s: &Sandbox) -> String {
     let mounts = stead_testkit::mounts_below(s.root());

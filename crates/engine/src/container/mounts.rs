@@ -158,7 +158,7 @@ impl Engine {
     }
 
     /// What the container wrote, its log and its run directory go.
-    pub(super) fn discard_container_files(&self, id: &str) -> Result<()> {
+    pub(crate) fn discard_container_files(&self, id: &str) -> Result<()> {
         writable::discard(&self.root, id)?;
         Ok(stead_monitor::forget(&self.run_root, id)?)
     }

@@ -1,6 +1,7 @@
 //! Removing a container: its record first, in one step that also frees its volumes; its files after that.
 
 use stead_base::Kind;
+use stead_layer::writable;
 
 use super::record::{Container, VOLUME_KIND};
 use crate::{Engine, Failure, Result};
@@ -50,6 +51,7 @@ impl Engine {
     pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<()> {
         let _held = self.hold_rootfs(&container.id)?;
         self.release_mounts(container)?;
+        writable::mark_removal(&self.root, &container.id);
         self.store.publish(|tx| {
             tx.delete::<Container>(&container.id)?;
             Ok::<_, Failure>(())

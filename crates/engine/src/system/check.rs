@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 use stead_base::Kind;
+use stead_layer::writable;
 
 use crate::container::record::Container;
 use crate::{Engine, Failure, Result};
@@ -58,6 +59,8 @@ impl Engine {
     }
 
     fn check_containers(&self, repair: bool, report: &mut Report) -> Result<()> {
+        // Looked at before the records: a container that is created meanwhile has its record before its directory.
+        let directories = writable::ids(&self.root)?;
         let mut known = std::collections::BTreeSet::new();
         for record in self.store.read(|tx| tx.list::<Container>())? {
             match record {
@@ -71,8 +74,13 @@ impl Engine {
                 }
             }
         }
-        for id in stead_layer::writable::ids(&self.root)? {
-            if !known.contains(&id) {
+        for id in directories.into_iter().filter(|id| !known.contains(id)) {
+            if writable::is_marked(&self.root, &id) {
+                report.add("container", &*id, "its removal was interrupted", repair);
+                if repair {
+                    self.discard_container_files(&id)?;
+                }
+            } else {
                 // It may hold the only copy of what somebody wrote before the records were lost: named, never deleted.
                 report.add("container", id, "its directory has no record; it is kept, move it away if it is of no use", false);
             }
