@@ -32,12 +32,17 @@ impl Context {
     /// # Errors
     /// The engine's.
     pub(crate) fn engine(&self) -> Result<Engine, stead_engine::Failure> {
-        Engine::open(Options {
+        Engine::open(self.options())
+    }
+
+    /// Which engine, for what works without its records.
+    pub(crate) fn options(&self) -> Options {
+        Options {
             root: self.root.clone(),
             run_root: self.run_root.clone(),
             registries: self.registry_config.clone(),
             docker_config: docker_config(),
-        })
+        }
     }
 
     /// Reads the global options and, where they are not given, `STEAD_ROOT` and `STEAD_RUN_ROOT`.

@@ -1,5 +1,7 @@
 //! `stead system check`.
 
+use stead_engine::Engine;
+
 use crate::command::{Act, Arity, Command, Matches, Outcome, switch};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -22,7 +24,7 @@ pub(super) static CHECK: Command = Command {
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
     let repair = matches.on("repair");
-    let report = context.engine()?.system_check(repair)?;
+    let report = if repair { Engine::system_repair(context.options())? } else { context.engine()?.system_check(false)? };
     let status = u8::from(!report.is_clean());
     if let Some(format) = matches.filled("format") {
         let value = serde_json::to_value(&report).map_err(Failure::error)?;

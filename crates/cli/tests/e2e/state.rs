@@ -102,6 +102,9 @@ fn one_bad_record_disables_one_object() {
     s.ok("volume ls");
     s.x("start bad").fails();
     s.ok("create --name third busybox");
+    s.x("rm bad").fails().says("rm -f");
+    s.ok("rm -f bad");
+    assert!(!s.x("ps -a").ok().text().contains("bad"));
     s.ok("rm good third");
 }
 
@@ -202,4 +205,26 @@ fn a_disk_that_fills_during_copy_up() {
     assert_eq!(names(&s.data("data")).len(), 300, "all of it, not half");
     s.ok("rm c2");
     s.ok("system check");
+}
+
+/// repositories-aufs, config.v2.json, boltdb's free list: an engine whose records were torn used to refuse to start, and people deleted the root.
+#[test]
+fn damaged_records_are_put_aside_and_volumes_come_back() {
+    let Some(s) = beyond_the_peer("records of our own") else { return };
+    s.ok("run --name cc -v data:/d busybox sh -c 'echo kept >/d/f'");
+    let database = s.root().join("stead.db");
+    for log in ["stead.db-wal", "stead.db-shm"] {
+        std::fs::remove_file(s.root().join(log)).ok();
+    }
+    std::fs::write(&database, vec![0x5a; 40_000]).unwrap();
+    s.x("ps -a").fails().says("stead system check --repair");
+    // What the container wrote has no record any more: it is named and kept, so something is left to do.
+    let said = s.x("system check --repair").exits(1).text().to_owned();
+    assert!(said.contains("stead.db.damaged-") && said.contains("its directory has no record; it is kept"), "{said}");
+    let kept = names(s.root()).into_iter().filter(|name| name.starts_with("stead.db.damaged-")).count();
+    assert!(kept >= 1, "the damaged file is evidence");
+    assert_eq!(s.ok("volume ls -q"), "data");
+    assert_eq!(std::fs::read_to_string(s.data("data").join("f")).unwrap(), "kept\n");
+    s.load("busybox");
+    assert_eq!(s.ok("run --rm -v data:/d busybox cat /d/f"), "kept");
 }

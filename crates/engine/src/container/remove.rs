@@ -3,7 +3,7 @@
 use stead_base::Kind;
 use stead_layer::writable;
 
-use super::record::{Container, VOLUME_KIND};
+use super::record::{Container, KIND, VOLUME_KIND};
 use crate::{Engine, Failure, Result};
 
 /// How a container is removed.
@@ -21,6 +21,9 @@ impl Engine {
     /// # Errors
     /// It runs and `force` is not given; no such container.
     pub fn container_remove(&self, typed: &str, options: RemoveOptions) -> Result<()> {
+        if let Some(id) = self.damaged(typed)? {
+            return self.remove_damaged(&id, options.force);
+        }
         let container = self.container(typed)?;
         let now = self.now(&container.id);
         if now.is_alive() {
@@ -37,6 +40,32 @@ impl Engine {
             self.end(&container.id)?;
         }
         self.remove_stopped(&container, options.volumes)
+    }
+
+    /// The id of a container whose record is there and cannot be believed.
+    fn damaged(&self, typed: &str) -> Result<Option<String>> {
+        let wanted = typed.strip_prefix('/').unwrap_or(typed);
+        let by_id = self.store.read(|tx| tx.get::<Container>(wanted));
+        for outcome in [by_id, self.store.read(|tx| tx.by_name::<Container>(wanted))] {
+            match outcome {
+                Err(stead_store::Error::Bad(bad)) => return Ok(Some(bad.id)),
+                other => other?,
+            };
+        }
+        Ok(None)
+    }
+
+    /// Without its record nothing is known of a container but its id: only somebody who insists gets rid of it. Its volumes stay.
+    fn remove_damaged(&self, id: &str, force: bool) -> Result<()> {
+        if !force {
+            return Err(Failure::new(Kind::Conflict, format!("the record of container {id} is damaged"))
+                .with_hint(format!("'stead rm -f {id}' removes it with what it wrote outside of volumes")));
+        }
+        self.end(id)?;
+        let _held = self.hold_rootfs(id)?;
+        writable::mark_removal(&self.root, id);
+        self.store.publish(|tx| tx.delete_any(KIND, id))?;
+        self.discard_container_files(id)
     }
 
     /// Ends a container for good: no restart policy brings it back.

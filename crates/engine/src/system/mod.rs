@@ -3,4 +3,5 @@
 pub mod check;
 pub mod df;
 mod info;
+mod repair;
 mod sweep;
