@@ -15,15 +15,14 @@ use crate::spec::Plan;
 const NODES: [(&str, u32, u32); 6] = [("null", 1, 3), ("zero", 1, 5), ("full", 1, 7), ("random", 1, 8), ("urandom", 1, 9), ("tty", 5, 0)];
 
 /// The standard links.
-const LINKS: [(&str, &str); 5] = [
+const LINKS: [(&str, &str); 6] = [
     ("fd", "/proc/self/fd"),
     ("stdin", "/proc/self/fd/0"),
     ("stdout", "/proc/self/fd/1"),
     ("stderr", "/proc/self/fd/2"),
     ("ptmx", "pts/ptmx"),
+    ("core", "/proc/kcore"),
 ];
-/// Made where the kernel has its target, as runc does.
-const CORE: (&str, &str) = ("core", "/proc/kcore");
 
 /// `/dev/null`'s number.
 pub(crate) const NULL: DeviceId = DeviceId { block: false, major: 1, minor: 3 };
@@ -120,8 +119,7 @@ impl Dev {
             let file = DeviceFile { id: DeviceId { block: false, major, minor }, mode: 0o666, uid: 0, gid: 0 };
             dev.node(&Node { target: Path::new("/dev").join(name), host: Path::new("/dev").join(name), file })?;
         }
-        let core = Path::new(CORE.1).exists().then_some(CORE);
-        for (name, target) in LINKS.into_iter().chain(core) {
+        for (name, target) in LINKS {
             kernel::symlink(Path::new(target), dev.tree.as_fd(), Path::new(name))?;
         }
         for name in ["pts", "shm", "mqueue"] {

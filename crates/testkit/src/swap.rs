@@ -32,6 +32,14 @@ impl Swap {
         Self { stop, swaps, thread: Some(thread) }
     }
 
+    /// Waits until the race is worth believing, for things that end it themselves.
+    pub fn warm_up(&self) {
+        let began = std::time::Instant::now();
+        while self.swaps.load(Ordering::Relaxed) < SWAPS_MIN && began.elapsed().as_secs() < 20 {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+
     /// Stops, and panics when there were too few swaps for the race to mean anything. Answers how many there were.
     pub fn finish(mut self) -> u64 {
         self.halt();

@@ -104,7 +104,7 @@ const BEHAVES: &[&str] = &[
     "run --rm --tmpfs /t:size=1m busybox grep ' /t ' /proc/mounts",
     "run --rm --mount type=tmpfs,dst=/t,tmpfs-size=3m,tmpfs-mode=1770 busybox grep ' /t ' /proc/mounts",
     "run --rm --shm-size 5m busybox grep ' /dev/shm ' /proc/mounts",
-    "run --rm busybox sh -c 'ls -la /dev | cut -c1-10,40- | grep -vE \"console|total\" | sed \"s/.* //\" | sort'",
+    "run --rm busybox sh -c 'ls -la /dev | cut -c1-10,40- | grep -vE \"console|total|core\" | sed \"s/.* //\" | sort'",
     "run --rm busybox sh -c 'stat -c \"%n %a %F\" /dev/null /dev/pts /dev/shm /proc /sys /tmp /root'",
     "run --rm --ulimit nofile=512:1024 busybox sh -c 'ulimit -Sn; ulimit -Hn'",
     "run --rm --entrypoint echo busybox a b",

@@ -237,7 +237,7 @@ fn a_race_against_volume_rm() {
         let fd = std::fs::File::open(&data).unwrap();
         let through = std::path::PathBuf::from(format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&fd)));
         let swap = Swap::start(&through.join("a"), &through.join("b"));
-        std::thread::sleep(std::time::Duration::from_millis(30));
+        swap.warm_up();
         s.ok(&format!("volume rm v{i}"));
         swaps += swap.finish();
         canary.assert_untouched();
