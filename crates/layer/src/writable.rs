@@ -53,21 +53,33 @@ pub fn hold(run_root: &RunRoot, id: &str) -> Result<Hold> {
     Hold::exclusive(&run_root.locks().join(format!("rootfs-{id}")))
 }
 
-/// Says in a container's directory that its removal has begun. If the record then goes and the rest does not happen, whoever finds the
-/// directory without a record knows that it was not lost but removed. Not flushed: after a power cut it is only named, not deleted.
-pub fn mark_removal(root: &Root, id: &str) {
-    // A full disk has no room for the mark; the removal goes on without it.
-    drop(std::fs::File::create(root.container(id).join(REMOVAL)));
+/// The same if nobody holds it now.
+///
+/// # Errors
+/// As [`hold`].
+pub fn hold_if_free(run_root: &RunRoot, id: &str) -> Result<Option<Hold>> {
+    Hold::try_exclusive(&run_root.locks().join(format!("rootfs-{id}")))
 }
 
-/// Whether a removal has begun here.
+/// Whether a container has a directory.
 #[must_use]
-pub fn is_marked(root: &Root, id: &str) -> bool {
-    root.container(id).join(REMOVAL).symlink_metadata().is_ok()
+pub fn exists(root: &Root, id: &str) -> bool {
+    root.container(id).symlink_metadata().is_ok()
 }
 
-/// The mark of a removal that has begun.
-const REMOVAL: &str = "removing";
+/// Makes the coming and going of containers' directories durable.
+///
+/// # Errors
+/// The disk's.
+pub fn flush(root: &Root) -> Result<()> {
+    durable::sync_dir(&root.containers())
+}
+
+/// Whether an interrupted removal left something in the trash.
+#[must_use]
+pub fn has_trash(root: &Root) -> bool {
+    std::fs::read_dir(root.containers_trash()).is_ok_and(|mut entries| entries.next().is_some())
+}
 
 /// Moves a removed container's directory to the trash and deletes what is in the trash under that name.
 ///

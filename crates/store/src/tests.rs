@@ -350,3 +350,40 @@ fn opening_is_cheap_and_does_not_grow_with_the_log() {
 }
 
 mod full_disk;
+
+/// What is left of a thing that was removed.
+#[derive(Debug, Serialize, Deserialize, PartialEq)]
+struct Memory {
+    id: String,
+}
+
+impl Record for Memory {
+    const KIND: &'static str = "memory";
+    const VERSION: u32 = 1;
+    fn id(&self) -> &str {
+        &self.id
+    }
+}
+
+#[test]
+fn a_record_turns_into_a_memory_and_lets_go_of_what_it_used_even_if_it_is_damaged() {
+    let sandbox = Sandbox::new();
+    let store = sandbox.store();
+    let mut user = thing("a", Some("n"));
+    user.uses = vec!["b".to_owned()];
+    store.publish(|tx| tx.put(&user)).unwrap();
+    sandbox.raw().execute("UPDATE records SET crc=crc+1", []).unwrap();
+    let memory = || Memory { id: "a".to_owned() };
+    assert!(store.publish(|tx| tx.turn::<Thing, _>("a", &memory())).unwrap());
+    store
+        .read(|tx| {
+            assert!(!tx.exists("thing", "a")?);
+            assert!(tx.referrers("thing", "b")?.is_empty());
+            assert!(tx.by_name::<Thing>("n")?.is_none());
+            assert_eq!(tx.get::<Memory>("a")?, Some(memory()));
+            Ok::<_, Error>(())
+        })
+        .unwrap();
+    assert!(!store.publish(|tx| tx.turn::<Thing, _>("a", &memory())).unwrap(), "there is none any more");
+    assert_eq!(store.read(|tx| tx.list::<Memory>()).unwrap().len(), 1);
+}

@@ -128,6 +128,26 @@ impl<'c> Tx<'c> {
         Ok(gone > 0)
     }
 
+    /// Replaces the record `id` of kind `A`, damaged or not, by another kind's, in the same row: like a deletion it needs no new space,
+    /// so that it works on a full disk. Whether there was one; where there was none, nothing is put.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn turn<A: Record, B: Record>(&self, id: &str, into: &B) -> Result<bool> {
+        let wrap = |e| database("write", self.path, e);
+        let body = serde_json::to_string(into).map_err(|source| Error::Encode { kind: B::KIND, id: into.id().to_owned(), source })?;
+        let crc = checksum(B::KIND, into.id(), into.name(), B::VERSION, &body);
+        self.execute("DELETE FROM refs WHERE from_kind=?1 AND from_id=?2", params![A::KIND, id]).map_err(wrap)?;
+        let sql = "UPDATE records SET kind=?3, id=?4, name=?5, version=?6, body=?7, crc=?8 WHERE kind=?1 AND id=?2";
+        let values = params![A::KIND, id, B::KIND, into.id(), into.name(), B::VERSION, body, crc];
+        let turned = self.execute(sql, values).map_err(wrap)?;
+        for to in into.refs().iter().filter(|_| turned > 0) {
+            let sql = "INSERT OR IGNORE INTO refs(from_kind,from_id,to_kind,to_id) VALUES(?1,?2,?3,?4)";
+            self.execute(sql, params![B::KIND, into.id(), to.kind, to.id]).map_err(wrap)?;
+        }
+        Ok(turned > 0)
+    }
+
     /// Whether a record is there, believed or not.
     ///
     /// # Errors

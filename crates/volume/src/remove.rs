@@ -28,7 +28,7 @@ impl Volumes {
         if stead_mount::names::check_volume_name(name).is_err() {
             return absent(name, force);
         }
-        let _lock = self.lock(name)?;
+        let lock = self.lock(name)?;
         let directory = self.root.volume(name);
         let found = match self.find(name) {
             Ok(found) => found,
@@ -62,6 +62,8 @@ impl Volumes {
                 self.store.publish(|tx| tx.put(volume)).ok();
             }
         })?;
+        // Its lock has nothing to protect any more; whoever waits for it takes a new one.
+        lock.remove().ok();
         Ok(Removed::Trashed)
     }
 }

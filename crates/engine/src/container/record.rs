@@ -77,3 +77,24 @@ impl Container {
         entrypoint.chain(self.config.cmd.iter().flatten()).cloned().collect()
     }
 }
+
+/// What stays of a container's record from the moment of its removal until its directory is gone: it tells a directory that was to
+/// go from one whose record was lost, which is kept. Written in the commit that ends the container.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Removed {
+    /// The container's id.
+    pub(crate) id: String,
+}
+
+impl Record for Removed {
+    const KIND: &'static str = "removed-container";
+    const VERSION: u32 = 1;
+
+    fn id(&self) -> &str {
+        &self.id
+    }
+
+    fn name(&self) -> Option<&str> {
+        None
+    }
+}

@@ -3,8 +3,11 @@
 use stead_base::Kind;
 use stead_layer::writable;
 
-use super::record::{Container, KIND, VOLUME_KIND};
+use super::record::{Container, Removed, VOLUME_KIND};
 use crate::{Engine, Failure, Result};
+
+/// So many removals are remembered before the finished ones are forgotten.
+const REMEMBERED: usize = 16;
 
 /// How a container is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -62,10 +65,7 @@ impl Engine {
                 .with_hint(format!("'stead rm -f {id}' removes it with what it wrote outside of volumes")));
         }
         self.end(id)?;
-        let _held = self.hold_rootfs(id)?;
-        writable::mark_removal(&self.root, id);
-        self.store.publish(|tx| tx.delete_any(KIND, id))?;
-        self.discard_container_files(id)
+        self.unmake(id)
     }
 
     /// Ends a container for good: no restart policy brings it back.
@@ -78,20 +78,60 @@ impl Engine {
 
     /// The common end of `rm`, `--rm` and a failed create.
     pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<()> {
-        let _held = self.hold_rootfs(&container.id)?;
         self.release_mounts(container)?;
-        writable::mark_removal(&self.root, &container.id);
-        self.store.publish(|tx| {
-            tx.delete::<Container>(&container.id)?;
-            Ok::<_, Failure>(())
-        })?;
-        self.discard_container_files(&container.id)?;
+        self.unmake(&container.id)?;
         if volumes {
             for name in container.anonymous_volumes() {
                 self.remove_unused_volume(name)?;
             }
         }
         Ok(())
+    }
+
+    /// The record becomes the memory of a removal, in one commit; then the files go. Killed in between, the next sweep goes on.
+    fn unmake(&self, id: &str) -> Result<()> {
+        let held = self.hold_rootfs(id)?;
+        let finished = self.finished_removals()?;
+        self.store.publish(|tx| {
+            tx.turn::<Container, _>(id, &Removed { id: id.to_owned() })?;
+            for id in &finished {
+                tx.delete::<Removed>(id)?;
+            }
+            Ok::<_, Failure>(())
+        })?;
+        self.discard_container_files(id)?;
+        Ok(held.remove()?)
+    }
+
+    /// Removals whose directories are durably gone, so that nothing has to be remembered of them. Asked for by the next removals, because a
+    /// commit of its own would make each of them slower; a few at a time, because a flush is needed.
+    fn finished_removals(&self) -> Result<Vec<String>> {
+        let removed = self.removals()?;
+        if removed.len() < REMEMBERED {
+            return Ok(Vec::new());
+        }
+        let gone: Vec<String> = removed.into_iter().filter(|id| !writable::exists(&self.root, id)).collect();
+        // Where this fails they are remembered a little longer.
+        Ok(if gone.is_empty() || writable::flush(&self.root).is_err() { Vec::new() } else { gone })
+    }
+
+    /// Removals whose directories are still there: interrupted, or at work now.
+    pub(crate) fn interrupted_removals(&self) -> Result<Vec<String>> {
+        Ok(self.removals()?.into_iter().filter(|id| writable::exists(&self.root, id)).collect())
+    }
+
+    /// Finishes one of them. Whether it is done; not so while its own command is still at it.
+    pub(crate) fn finish_removal(&self, id: &str) -> Result<bool> {
+        let Some(held) = writable::hold_if_free(&self.run_root, id)? else { return Ok(false) };
+        self.discard_container_files(id)?;
+        held.remove()?;
+        Ok(true)
+    }
+
+    fn removals(&self) -> Result<Vec<String>> {
+        let records = self.store.read(|tx| tx.list::<Removed>())?;
+        // A damaged one is not believed: the directory is then kept and named.
+        Ok(records.into_iter().flatten().map(|removed| removed.id).collect())
     }
 
     /// Somebody else may use it by now (`--volumes-from`): then it stays, silently, as in Docker.

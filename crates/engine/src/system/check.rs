@@ -74,12 +74,12 @@ impl Engine {
                 }
             }
         }
-        for id in directories.into_iter().filter(|id| !known.contains(id)) {
-            if writable::is_marked(&self.root, &id) {
-                report.add("container", &*id, "its removal was interrupted", repair);
-                if repair {
-                    self.discard_container_files(&id)?;
-                }
+        // Looked at after the records, so that a container that is removed meanwhile is known as such.
+        let removed = self.interrupted_removals()?;
+        for id in directories.into_iter().filter(|id| !known.contains(id) && writable::exists(&self.root, id)) {
+            if removed.contains(&id) {
+                let done = repair && self.finish_removal(&id)?;
+                report.add("container", id, "its removal was interrupted", done);
             } else {
                 // It may hold the only copy of what somebody wrote before the records were lost: named, never deleted.
                 report.add("container", id, "its directory has no record; it is kept, move it away if it is of no use", false);
