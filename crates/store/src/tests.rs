@@ -363,6 +363,9 @@ impl Record for Memory {
     fn id(&self) -> &str {
         &self.id
     }
+    fn name(&self) -> Option<&str> {
+        None
+    }
 }
 
 #[test]
