@@ -8,26 +8,76 @@ use stead_base::time::Time;
 use stead_sys::durable;
 use stead_sys::lock::Lock;
 
-use crate::Result;
+use crate::salvage::{self, Salvaged};
+use crate::{Result, Tx, open};
 
-/// Renames the database and its log to `stead.db.damaged-<unix time>` and the same with `-wal`, so that the next open starts a new one.
-/// Returns the new name; `None` when there was no database. Nothing is deleted but SQLite's shared index, which is rebuilt anyway.
+/// What [`rebuild`] did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rebuilt {
+    /// Where the damaged file is now.
+    pub aside: PathBuf,
+    /// What was taken over from it.
+    pub salvaged: Salvaged,
+}
+
+/// Puts the damaged database and its log aside as `stead.db.damaged-<unix time>` (and the same with `-wal`), and publishes a new one
+/// with every record of it that can be believed. `mend` completes it before anybody sees it: the index of who uses what may be torn
+/// where the records are not, so it calls [`Tx::reindex`] for every kind that uses others. `None` when there is no database. Nothing is deleted but SQLite's shared index.
 ///
-/// A process that still has the old file open goes on writing into the renamed one, so the caller holds off other commands.
+/// Other commands wait meanwhile. Interrupted, it leaves a root whose records can not be opened (an empty database would call every volume
+/// unused), and the next call goes on.
+///
+/// A process that had the damaged file open before goes on writing into the renamed one.
 ///
 /// # Errors
-/// A rename failed.
-pub fn set_aside(root: &Root) -> Result<Option<PathBuf>> {
+/// The disk's.
+pub fn rebuild(root: &Root, mend: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<Option<Rebuilt>> {
     let _creation = creation_lock(root)?;
+    finish_rebuild(root)?;
     let path = root.database();
-    if path.symlink_metadata().is_err() {
+    let old = at_work(root);
+    if old.symlink_metadata().is_err() {
+        if path.symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        durable::rename_noreplace(&path, &old)?;
+    }
+    move_log(&path, &old)?;
+    let mut salvaged = Salvaged::default();
+    open::publish_new(root, |new| {
+        salvaged = salvage::take_over(&old, new)?;
+        mend(new)
+    })?;
+    Ok(put_away(root)?.map(|aside| Rebuilt { aside, salvaged }))
+}
+
+/// A rebuild that was interrupted after it had published the new database: the damaged one gets its last name.
+fn finish_rebuild(root: &Root) -> Result<()> {
+    if root.database().symlink_metadata().is_ok() {
+        put_away(root)?;
+    }
+    Ok(())
+}
+
+/// Whether a rebuild was interrupted before it had published the new database.
+pub(crate) fn is_half_rebuilt(root: &Root) -> bool {
+    at_work(root).symlink_metadata().is_ok() && root.database().symlink_metadata().is_err()
+}
+
+fn put_away(root: &Root) -> Result<Option<PathBuf>> {
+    let old = at_work(root);
+    if old.symlink_metadata().is_err() {
         return Ok(None);
     }
-    let aside = free_name(&path);
-    durable::rename_noreplace(&path, &aside)?;
-    // A crash here leaves a log without a database; the next creation puts it aside (see `orphan_log`).
-    move_log(&path, &aside)?;
+    let aside = free_name(&root.database());
+    move_log(&old, &aside)?;
+    durable::rename_noreplace(&old, &aside)?;
     Ok(Some(aside))
+}
+
+/// The damaged database while it is being read.
+fn at_work(root: &Root) -> PathBuf {
+    beside(&root.database(), "-rebuilding")
 }
 
 /// Held while the database comes into being or goes aside: a new database must never meet another one's log.

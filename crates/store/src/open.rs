@@ -95,20 +95,6 @@ impl Store {
         Ok(())
     }
 
-    /// One transaction of the room's own, below the level of records.
-    pub(crate) fn with_writer(&self, f: impl FnOnce(&Connection) -> rusqlite::Result<()>) -> rusqlite::Result<()> {
-        let mut connection = Connection::open_with_flags(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        settle(&mut connection)?;
-        connection.execute_batch("BEGIN IMMEDIATE")?;
-        f(&connection)?;
-        connection.execute_batch("COMMIT")
-    }
-
-    /// The database file, for messages.
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
     fn run<T, E: From<Error>>(
         &self,
         act: &'static str,
@@ -175,26 +161,35 @@ fn wait_for_others(tries: i32) -> bool {
     tries < BUSY_SECONDS * 100
 }
 
-/// Makes the database aside and publishes it whole.
+/// Makes the database if it is missing.
 fn create(root: &Root) -> Result<()> {
     let path = root.database();
     let _creation = damage::creation_lock(root)?;
     if path.symlink_metadata().is_ok() {
         return Ok(());
     }
+    if damage::is_half_rebuilt(root) {
+        return Err(Error::Damaged { path, reason: "their repair was interrupted".to_owned() });
+    }
     damage::orphan_log(root)?;
+    publish_new(root, |_| Ok(()))
+}
+
+/// Makes a database aside, lets `more` add to it, and publishes it whole. Under the creation lock.
+pub(crate) fn publish_new(root: &Root, more: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<()> {
+    let path = root.database();
     let aside = damage::beside(&path, "-new");
     durable::remove_file(&aside)?;
     durable::remove_file(&damage::beside(&aside, "-journal"))?;
     durable::remove_file(&damage::beside(&aside, "-wal"))?;
     durable::write_new(&aside, b"", 0o600)?;
-    fill(&aside)?;
+    fill(&aside, more)?;
     durable::rename_noreplace(&aside, &path)?;
     reserve::refill(&root.reserve());
     Ok(())
 }
 
-fn fill(path: &Path) -> Result<()> {
+fn fill(path: &Path, more: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<()> {
     let wrap = |e: rusqlite::Error| match e.sqlite_error_code() {
         Some(ErrorCode::SystemIoFailure) if path.parent().is_some_and(reserve::tight) => {
             Error::NoSpace { act: "create", path: path.to_path_buf() }
@@ -206,6 +201,7 @@ fn fill(path: &Path) -> Result<()> {
     connection.pragma_update(None, "application_id", schema::APPLICATION_ID).map_err(wrap)?;
     connection.execute_batch("BEGIN").map_err(wrap)?;
     schema::migrate(&connection, 0).map_err(wrap)?;
+    more(&Tx::new(&connection, path))?;
     connection.execute_batch("COMMIT").map_err(wrap)?;
     // Written into the header, so no later opener has to ask for it.
     connection.execute_batch("PRAGMA journal_mode=WAL;").map_err(wrap)?;

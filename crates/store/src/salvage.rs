@@ -4,9 +4,8 @@ use std::path::Path;
 
 use rusqlite::{Connection, OpenFlags, Row, params};
 
-use crate::error::database;
 use crate::tx::checksum;
-use crate::{Result, Store};
+use crate::{Result, Tx};
 
 /// What came out of a damaged database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -30,38 +29,33 @@ struct Raw {
 /// A row's position, and the row unless its columns make no sense.
 type Seen = (i64, Option<Raw>);
 
-impl Store {
-    /// Copies what can be believed from `aside` (see [`crate::set_aside`]) into this store. What this store has already is kept as it is.
-    /// A file that can not be opened at all gives nothing, which is no error.
-    ///
-    /// # Errors
-    /// This store can not be written.
-    pub fn salvage(&self, aside: &Path) -> Result<Salvaged> {
-        let Ok(old) = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE) else { return Ok(Salvaged::default()) };
-        // Both ways: a torn page in the middle hides what lies behind it from a walk that can only come from one side.
-        let mut rows = walk(&old, "SELECT rowid, kind, id, name, version, body, crc FROM records NOT INDEXED ORDER BY rowid");
-        let last = rows.iter().map(|row| row.0).max().unwrap_or(i64::MIN);
-        let back = walk(&old, "SELECT rowid, kind, id, name, version, body, crc FROM records NOT INDEXED ORDER BY rowid DESC");
-        rows.extend(back.into_iter().filter(|row| row.0 > last));
-        let refs = references(&old);
-        let mut salvaged = Salvaged::default();
-        self.with_writer(|new| {
-            for (_, raw) in rows {
-                match raw.filter(is_whole) {
-                    Some(raw) => salvaged.records += insert(new, &raw)?,
-                    None => salvaged.lost += 1,
-                }
-            }
-            for [from_kind, from_id, to_kind, to_id] in &refs {
-                let sql = "INSERT OR IGNORE INTO refs(from_kind,from_id,to_kind,to_id) SELECT ?1,?2,?3,?4
-                           WHERE EXISTS(SELECT 1 FROM records WHERE kind=?1 AND id=?2)";
-                new.execute(sql, params![from_kind, from_id, to_kind, to_id])?;
-            }
-            Ok(())
-        })
-        .map_err(|e| database("salvage into", self.path(), e))?;
-        Ok(salvaged)
+/// Copies what can be believed from the database `aside` into the new one, inside the caller's transaction. What the new one has already
+/// is kept as it is. A file that can not be opened at all gives nothing, which is no error.
+pub(crate) fn take_over(aside: &Path, tx: &Tx<'_>) -> Result<Salvaged> {
+    let Ok(old) = Connection::open_with_flags(aside, OpenFlags::SQLITE_OPEN_READ_WRITE) else { return Ok(Salvaged::default()) };
+    // Both ways: a torn page in the middle hides what lies behind it from a walk that can only come from one side.
+    let mut rows = walk(&old, "SELECT rowid, kind, id, name, version, body, crc FROM records NOT INDEXED ORDER BY rowid");
+    let last = rows.iter().map(|row| row.0).max().unwrap_or(i64::MIN);
+    let back = walk(&old, "SELECT rowid, kind, id, name, version, body, crc FROM records NOT INDEXED ORDER BY rowid DESC");
+    rows.extend(back.into_iter().filter(|row| row.0 > last));
+    let refs = references(&old);
+    tx.raw("salvage into", |new| insert_all(new, rows, &refs))
+}
+
+fn insert_all(new: &Connection, rows: Vec<Seen>, refs: &[[String; 4]]) -> rusqlite::Result<Salvaged> {
+    let mut salvaged = Salvaged::default();
+    for (_, raw) in rows {
+        match raw.filter(is_whole) {
+            Some(raw) => salvaged.records += insert(new, &raw)?,
+            None => salvaged.lost += 1,
+        }
     }
+    for [from_kind, from_id, to_kind, to_id] in refs {
+        let sql = "INSERT OR IGNORE INTO refs(from_kind,from_id,to_kind,to_id) SELECT ?1,?2,?3,?4
+                   WHERE EXISTS(SELECT 1 FROM records WHERE kind=?1 AND id=?2)";
+        new.execute(sql, params![from_kind, from_id, to_kind, to_id])?;
+    }
+    Ok(salvaged)
 }
 
 fn is_whole(raw: &Raw) -> bool {

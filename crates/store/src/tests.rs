@@ -191,11 +191,12 @@ fn a_damaged_file_is_refused_put_aside_and_never_deleted() {
         let error = Store::open(&sandbox.root()).unwrap_err();
         assert!(matches!(error, Error::Damaged { .. }), "{error:?}");
         assert!(error.to_string().contains("system check --repair"));
-        let aside = set_aside(&sandbox.root()).unwrap().unwrap();
-        assert_eq!(std::fs::read(&aside).unwrap(), garbage);
+        let rebuilt = rebuild(&sandbox.root(), |tx| tx.reindex::<Thing>().map(drop)).unwrap().unwrap();
+        assert_eq!(std::fs::read(&rebuilt.aside).unwrap(), garbage);
+        assert_eq!(rebuilt.salvaged, Salvaged::default());
         assert!(sandbox.store().read(|tx| tx.list::<Thing>()).unwrap().is_empty(), "the old log was not replayed into the new file");
     }
-    assert_eq!(set_aside(&Root::new("/nonexistent-root")).unwrap_err().kind(), Kind::Internal);
+    assert_eq!(rebuild(&Root::new("/nonexistent-root"), |_| Ok(())).unwrap_err().kind(), Kind::Internal);
 }
 
 #[test]
@@ -215,17 +216,35 @@ fn what_a_torn_page_left_is_salvaged() {
     bytes[middle..middle + 3 * 4096].fill(0xa5);
     overwrite(&path, &bytes);
     assert!(sandbox.store().verify().is_err());
-    let aside = set_aside(&sandbox.root()).unwrap().unwrap();
-    let store = sandbox.store();
-    put(&store, &Thing { count: 7, ..thing("t000", None) }).unwrap();
-    let salvaged = store.salvage(&aside).unwrap();
+    let salvaged = rebuild(&sandbox.root(), |tx| tx.reindex::<Thing>().map(drop)).unwrap().unwrap().salvaged;
     assert!((200..300).contains(&salvaged.records), "{salvaged:?}");
+    let store = sandbox.store();
     store.verify().unwrap();
     let list = store.read(|tx| tx.list::<Thing>()).unwrap();
-    assert_eq!(u64::try_from(list.len()).unwrap(), salvaged.records + 1);
+    assert_eq!(u64::try_from(list.len()).unwrap(), salvaged.records);
     assert!(list.iter().all(Result::is_ok));
-    assert_eq!(store.read(|tx| tx.get::<Thing>("t000")).unwrap().unwrap().count, 7, "newer records win");
-    assert_eq!(store.salvage(Path::new("/nonexistent.db")).unwrap(), Salvaged::default());
+    assert_eq!(store.read(|tx| tx.referrers("thing", "dep0")).unwrap().len(), 1, "what a saved record uses is in use");
+}
+
+#[test]
+fn an_interrupted_rebuild_goes_on_and_nobody_works_on_an_empty_database_meanwhile() {
+    let sandbox = Sandbox::new();
+    put(&sandbox.store(), &thing("a", None)).unwrap();
+    let path = sandbox.root().database();
+    let old = path.with_file_name("stead.db-rebuilding");
+    // Killed after the damaged file went aside, before its log did.
+    stead_sys::durable::rename(&path, &old).unwrap();
+    assert!(matches!(Store::open(&sandbox.root()).unwrap_err(), Error::Damaged { .. }));
+    assert!(!path.exists());
+    let rebuilt = rebuild(&sandbox.root(), |tx| tx.reindex::<Thing>().map(drop)).unwrap().unwrap();
+    assert_eq!(rebuilt.salvaged, Salvaged { records: 1, lost: 0 }, "with what was in the log");
+    assert!(sandbox.store().read(|tx| tx.get::<Thing>("a")).unwrap().is_some());
+    // Killed after the new one was published: only the name of the evidence is missing.
+    stead_sys::durable::rename(&rebuilt.aside, &old).unwrap();
+    assert!(sandbox.store().read(|tx| tx.get::<Thing>("a")).unwrap().is_some());
+    rebuild(&sandbox.root(), |tx| tx.reindex::<Thing>().map(drop)).unwrap().unwrap();
+    assert!(!old.exists());
+    assert!(sandbox.store().read(|tx| tx.get::<Thing>("a")).unwrap().is_some());
 }
 
 #[test]

@@ -148,6 +148,23 @@ impl<'c> Tx<'c> {
         Ok(turned > 0)
     }
 
+    /// Writes the references of every good record of the kind again, from what the record itself says. Returns how many there are.
+    ///
+    /// # Errors
+    /// The store's.
+    pub fn reindex<R: Record>(&self) -> Result<usize> {
+        let good: Vec<R> = self.list::<R>()?.into_iter().flatten().collect();
+        for record in &good {
+            self.put(record)?;
+        }
+        Ok(good.len())
+    }
+
+    /// Below the level of records.
+    pub(crate) fn raw<T>(&self, act: &'static str, f: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        f(self.connection).map_err(|e| database(act, self.path, e))
+    }
+
     /// Whether a record is there, believed or not.
     ///
     /// # Errors

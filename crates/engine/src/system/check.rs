@@ -48,6 +48,10 @@ impl Engine {
     /// A room cannot be read at all. What is wrong with single objects is a finding.
     pub fn system_check(&self, repair: bool) -> Result<Report> {
         let mut report = Report::default();
+        if let Err(error) = self.store.verify() {
+            // Putting it right needs a store that nobody has open: see `system_repair`.
+            report.add("store", self.root.database().display().to_string(), error.to_string(), false);
+        }
         self.check_volumes(repair, &mut report)?;
         self.check_containers(repair, &mut report)?;
         self.check_mounts(repair, &mut report)?;

@@ -1,9 +1,11 @@
 //! `system check --repair`: also when the records themselves cannot be read.
 
 use stead_base::layout::Root;
+use stead_image::ImageRecord;
 use stead_store::Store;
 
 use super::check::Report;
+use crate::container::record::Container;
 use crate::{Engine, Options, Result};
 
 impl Engine {
@@ -26,16 +28,18 @@ impl Engine {
     }
 
     fn rebuild(options: Options, root: &Root, reason: &str) -> Result<Report> {
-        let aside = stead_store::set_aside(root)?;
+        let rebuilt = stead_store::rebuild(root, |tx| {
+            tx.reindex::<Container>()?;
+            tx.reindex::<ImageRecord>()?;
+            Ok(())
+        })?;
         let engine = Self::open(options)?;
         let mut report = Report::default();
-        if let Some(aside) = aside {
-            let saved = engine.store.salvage(&aside)?;
-            let problem = format!(
-                "the records were damaged ({reason}); the file is kept under this name, {} records were saved from it",
-                saved.records
-            );
-            report.add("store", aside.display().to_string(), problem, true);
+        if let Some(rebuilt) = rebuilt {
+            let saved = rebuilt.salvaged.records;
+            let problem =
+                format!("the records were damaged ({reason}); the file is kept under this name, {saved} records were saved from it");
+            report.add("store", rebuilt.aside.display().to_string(), problem, true);
         }
         let volumes = engine.volumes.rebuild_index()?;
         report.add("store", "volumes", format!("{volumes} were found in their own directories"), true);

@@ -40,7 +40,7 @@ fn a_lost_database_costs_nothing() {
     v.create(CreateRequest { labels: map(&[("k", "v")]), ..named("one") }).unwrap();
     let two = v.create(named("two")).unwrap().volume;
     drop(v);
-    stead_store::set_aside(&s.root()).unwrap().unwrap();
+    stead_sys::durable::remove_file(&s.root().database()).unwrap();
     let v = s.volumes();
     assert_eq!(v.get("one").unwrap().labels, map(&[("k", "v")]));
     assert_eq!(v.recover().unwrap().len(), 2);
