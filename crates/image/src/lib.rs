@@ -40,7 +40,7 @@ pub use load::Loaded;
 pub use platform::Platform;
 pub use progress::{Event, Progress, Silent};
 pub use pull::{PullOptions, Pulled};
-pub use record::ImageRecord;
+pub use record::{ImageRecord, reindex};
 pub use reference::Reference;
 pub use registry::{Access, AccessError};
 pub use remove::{Removed, Running};

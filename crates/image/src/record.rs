@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use stead_base::Digest;
 use stead_base::time::Time;
-use stead_store::{Record, Ref};
+use stead_store::{Record, Ref, Tx};
 
 use crate::{ImageConfig, Platform};
 
@@ -110,4 +110,14 @@ impl Record for NameRecord {
     fn refs(&self) -> Vec<Ref> {
         vec![Ref { kind: ImageRecord::KIND, id: self.image.clone() }]
     }
+}
+
+/// Makes the index of who uses what again from the records of this room, after damage.
+///
+/// # Errors
+/// The store's.
+pub fn reindex(tx: &Tx<'_>) -> stead_store::Result<()> {
+    tx.reindex::<ImageRecord>()?;
+    tx.reindex::<NameRecord>()?;
+    Ok(())
 }

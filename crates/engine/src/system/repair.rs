@@ -1,7 +1,6 @@
 //! `system check --repair`: also when the records themselves cannot be read.
 
 use stead_base::layout::Root;
-use stead_image::ImageRecord;
 use stead_store::Store;
 
 use super::check::Report;
@@ -30,8 +29,7 @@ impl Engine {
     fn rebuild(options: Options, root: &Root, reason: &str) -> Result<Report> {
         let rebuilt = stead_store::rebuild(root, |tx| {
             tx.reindex::<Container>()?;
-            tx.reindex::<ImageRecord>()?;
-            Ok(())
+            stead_image::reindex(tx)
         })?;
         let engine = Self::open(options)?;
         let mut report = Report::default();
