@@ -1,6 +1,7 @@
 //! A database that can not be read is evidence, not rubbish: it is put aside under another name.
 
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use stead_base::layout::Root;
@@ -36,8 +37,8 @@ pub fn rebuild(root: &Root, mend: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<
     finish_rebuild(root)?;
     let path = root.database();
     let old = at_work(root);
-    if old.symlink_metadata().is_err() {
-        if path.symlink_metadata().is_err() {
+    if !is_there(&old)? {
+        if !is_there(&path)? {
             return Ok(None);
         }
         durable::rename_noreplace(&path, &old)?;
@@ -53,20 +54,30 @@ pub fn rebuild(root: &Root, mend: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<
 
 /// A rebuild that was interrupted after it had published the new database: the damaged one gets its last name.
 fn finish_rebuild(root: &Root) -> Result<()> {
-    if root.database().symlink_metadata().is_ok() {
+    if is_there(&root.database())? {
         put_away(root)?;
     }
     Ok(())
 }
 
 /// Whether a rebuild was interrupted before it had published the new database.
-pub(crate) fn is_half_rebuilt(root: &Root) -> bool {
-    at_work(root).symlink_metadata().is_ok() && root.database().symlink_metadata().is_err()
+pub(crate) fn is_half_rebuilt(root: &Root) -> Result<bool> {
+    Ok(is_there(&at_work(root))? && !is_there(&root.database())?)
+}
+
+/// Whether there is something. A disk that does not answer is no answer: taken for "nothing", the log of a living database would be put
+/// aside, or left beside another one.
+pub(crate) fn is_there(path: &Path) -> Result<bool> {
+    match path.symlink_metadata() {
+        Ok(_) => Ok(true),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
+        Err(e) => Err(stead_sys::Error::new("stat", path, e).into()),
+    }
 }
 
 fn put_away(root: &Root) -> Result<Option<PathBuf>> {
     let old = at_work(root);
-    if old.symlink_metadata().is_err() {
+    if !is_there(&old)? {
         return Ok(None);
     }
     let aside = free_name(&root.database());
@@ -93,7 +104,7 @@ pub(crate) fn orphan_log(root: &Root) -> Result<()> {
 
 fn move_log(path: &Path, aside: &Path) -> Result<()> {
     let log = beside(path, "-wal");
-    if log.symlink_metadata().is_ok() {
+    if is_there(&log)? {
         durable::rename_noreplace(&log, &beside(aside, "-wal"))?;
     }
     durable::remove_file(&beside(path, "-shm"))?;

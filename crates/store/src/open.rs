@@ -33,7 +33,7 @@ impl Store {
     /// [`Error::Damaged`] for a file that can not be believed (nothing is done to it), [`Error::Newer`] for one of a later format.
     pub fn open(root: &Root) -> Result<Self> {
         let store = Self { path: root.database(), reserve: root.reserve(), idle: Mutex::new(Vec::new()) };
-        if store.path.symlink_metadata().is_err() {
+        if !damage::is_there(&store.path)? {
             create(root)?;
         }
         let connection = match store.connect() {
@@ -165,10 +165,10 @@ fn wait_for_others(tries: i32) -> bool {
 fn create(root: &Root) -> Result<()> {
     let path = root.database();
     let _creation = damage::creation_lock(root)?;
-    if path.symlink_metadata().is_ok() {
+    if damage::is_there(&path)? {
         return Ok(());
     }
-    if damage::is_half_rebuilt(root) {
+    if damage::is_half_rebuilt(root)? {
         return Err(Error::Damaged { path, reason: "their repair was interrupted".to_owned() });
     }
     damage::orphan_log(root)?;

@@ -296,10 +296,10 @@ impl Ground {
         let subpath = self.subpath(&incoming)?;
         let finished = if subpath.is_none() { Finished::Root } else { Finished::Subpath };
         if let Some(target) = self.target(subpath.as_deref())? {
-            if let Ok(content) = tree::open_dir(&incoming, TREE) {
+            if let Some(content) = self.part_of(&incoming, TREE)? {
                 tree::move_entries(&content, &target, &self.shown)?;
             }
-            if let Ok(attributes) = tree::open_dir(&incoming, ATTRIBUTES) {
+            if let Some(attributes) = self.part_of(&incoming, ATTRIBUTES)? {
                 copy::copy_attributes(attributes.as_fd(), target.as_fd(), Path::new("."))?;
             }
             fs::fsync(&target).map_err(self.error("fsync"))?;
@@ -309,6 +309,15 @@ impl Ground {
         self.clean()?;
         fs::fsync(&self.home).map_err(self.error("fsync"))?;
         Ok(finished)
+    }
+
+    /// A directory of the copy. Only one that is not there may be passed over: what can not be opened now is still to be moved in.
+    fn part_of(&self, incoming: &OwnedFd, name: &CStr) -> Result<Option<OwnedFd>, stead_sys::Error> {
+        match tree::open_dir(incoming, name) {
+            Ok(fd) => Ok(Some(fd)),
+            Err(Errno::NOENT) => Ok(None),
+            Err(e) => Err(self.error("open")(e)),
+        }
     }
 
     fn subpath(&self, incoming: &OwnedFd) -> Result<Option<PathBuf>, stead_sys::Error> {

@@ -1,5 +1,6 @@
 //! `volume rm`: gone at once by one rename; the content is deleted later, by [`crate::trash::sweep`].
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use stead_store::Record;
@@ -75,7 +76,11 @@ fn absent(name: &str, force: bool) -> Result<Removed> {
 /// The first mount on or below `directory`.
 fn mount_below(directory: &Path) -> Result<Option<PathBuf>> {
     // Mount points are told without symbolic links.
-    let Ok(real) = directory.canonicalize() else { return Ok(None) };
+    let real = match directory.canonicalize() {
+        Ok(real) => real,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(e) => return Err(stead_sys::Error::new("realpath", directory, e).into()),
+    };
     let table = mountinfo::read()?;
     Ok(table.into_iter().map(|entry| entry.mount_point).find(|point| point.starts_with(&real)))
 }

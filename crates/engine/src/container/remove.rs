@@ -99,8 +99,7 @@ impl Engine {
             }
             Ok::<_, Failure>(())
         })?;
-        self.discard_container_files(id)?;
-        Ok(held.remove()?)
+        self.finish(id, held)
     }
 
     /// Removals whose directories are durably gone, so that nothing has to be remembered of them. Asked for by the next removals, because a
@@ -120,12 +119,28 @@ impl Engine {
         Ok(self.removals()?.into_iter().filter(|id| writable::exists(&self.root, id)).collect())
     }
 
-    /// Finishes one of them. Whether it is done; not so while its own command is still at it.
-    pub(crate) fn finish_removal(&self, id: &str) -> Result<bool> {
-        let Some(held) = writable::hold_if_free(&self.run_root, id)? else { return Ok(false) };
+    /// Finishes one of them, unless its own command is still at it.
+    pub(crate) fn finish_removal(&self, id: &str) -> Result<()> {
+        match writable::hold_if_free(&self.run_root, id)? {
+            Some(held) => self.finish(id, held),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether it was interrupted, which it is not while somebody is at work on it; with `repair` it waits for whoever is, and finishes what that one did not.
+    pub(crate) fn settle_removal(&self, id: &str, repair: bool) -> Result<bool> {
+        let held = if repair { Some(self.hold_rootfs(id)?) } else { writable::hold_if_free(&self.run_root, id)? };
+        let Some(held) = held else { return Ok(false) };
+        let interrupted = writable::exists(&self.root, id);
+        if repair {
+            self.finish(id, held)?;
+        }
+        Ok(interrupted)
+    }
+
+    fn finish(&self, id: &str, held: writable::Hold) -> Result<()> {
         self.discard_container_files(id)?;
-        held.remove()?;
-        Ok(true)
+        Ok(held.remove()?)
     }
 
     fn removals(&self) -> Result<Vec<String>> {

@@ -82,8 +82,9 @@ impl Engine {
         let removed = self.interrupted_removals()?;
         for id in directories.into_iter().filter(|id| !known.contains(id) && writable::exists(&self.root, id)) {
             if removed.contains(&id) {
-                let done = repair && self.finish_removal(&id)?;
-                report.add("container", id, "its removal was interrupted", done);
+                if self.settle_removal(&id, repair)? {
+                    report.add("container", id, "its removal was interrupted", repair);
+                }
             } else {
                 // It may hold the only copy of what somebody wrote before the records were lost: named, never deleted.
                 report.add("container", id, "its directory has no record; it is kept, move it away if it is of no use", false);
