@@ -94,9 +94,14 @@ class Workload:
     def prepare(self):
         tar = os.path.join(self.work, 'seed.tar')
         seed_image(tar)
+        # The very first command on a fresh root: the root itself has to last.
+        self.stead('volume', 'create', 'first')
+        self.acked('volume first', lambda: self.listed('volume', 'first') or self.is_dir(self.stead.data('first')))
+        self.first = self.rig.marks
         self.stead('import', tar, 'seed:1')
+        self.acked('image seed:1', lambda: None if self.has_image() else 'is not there')
         self.stead('create', '--name', 'holder', '-v', 'copied:/copied', 'seed:1', '/bin/true')
-        self.first = self.rig.mark()
+        self.acked('container holder', lambda: self.listed('container', 'holder'))
 
     def round(self, i):
         s = self.stead
@@ -129,6 +134,9 @@ class Workload:
             self.begin(f'container kept{i - 1}')
             s('rm', f'kept{i - 1}')
             self.acked(f'rm kept{i - 1}', lambda: None if self.listed('container', f'kept{i - 1}') else 'is still listed')
+
+    def has_image(self):
+        return self.stead('image', 'inspect', 'seed:1', check=False).returncode == 0
 
     def listed(self, kind, name):
         return None if name in self.now[kind] else 'is not listed'
@@ -213,7 +221,7 @@ def cut(args, rig, work):
         try:
             trouble = load.look()
             control, bad = load.broken(mark)
-            bad = trouble + bad + still_works(stead, state)
+            bad = trouble + bad + (still_works(stead, state) if load.has_image() else [])
         except (RuntimeError, subprocess.TimeoutExpired) as e:
             control, bad = [], [str(e)]
         rig.umount()

@@ -172,6 +172,10 @@ fn create(root: &Root) -> Result<()> {
         return Err(Error::Damaged { path, reason: "their repair was interrupted".to_owned() });
     }
     damage::orphan_log(root)?;
+    // Once in its life: the way to a root that was just made has to last as well. What refuses a flush was not made by us.
+    for directory in root.path().ancestors().skip(1) {
+        durable::sync_dir(directory).ok();
+    }
     publish_new(root, |_| Ok(()))
 }
 

@@ -42,6 +42,28 @@ fn a_new_volume_gets_the_content_and_the_attributes_of_the_images_directory() {
     assert!(!s.data("data", "later").exists());
 }
 
+/// EIO at that very open lost the whole content: the copy was dropped and the volume called populated.
+#[test]
+fn a_committed_copy_that_can_not_be_opened_is_not_taken_for_none() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    fill(&s, 3);
+    v.create(named("data")).unwrap();
+    let incoming = s.root().volume("data").join(".stead-incoming");
+    std::fs::create_dir(&incoming).unwrap();
+    write(&incoming.join("tree"), b"not a directory");
+    s.populate(&v, "data", "/app").unwrap_err();
+    assert!(incoming.join("tree").exists());
+    assert_eq!(v.get("data").unwrap().state, State::New);
+    // The disk answers again.
+    stead_sys::durable::remove_file(&incoming.join("tree")).unwrap();
+    std::fs::create_dir(incoming.join("tree")).unwrap();
+    write(&incoming.join("tree/f"), b"1");
+    s.populate(&v, "data", "/app").unwrap();
+    assert_eq!(names(&s.data("data", "")), ["f"]);
+    assert_eq!(v.get("data").unwrap().state, State::Ready);
+}
+
 #[test]
 fn content_is_never_touched_and_lost_and_found_is_none() {
     let s = Sandbox::new();
