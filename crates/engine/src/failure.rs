@@ -60,6 +60,7 @@ pub(crate) use from_room;
 
 from_room!(
     stead_monitor::log::OptionError,
+    stead_mount::ApplyError,
     stead_mount::LowerError,
     stead_mount::SpecError,
     stead_mount::activate::ActivateError,

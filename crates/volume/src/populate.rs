@@ -78,6 +78,16 @@ pub enum Populated {
 }
 
 impl Volumes {
+    /// Whether [`Volumes::populate`] could have something to do: it is new, or a population was interrupted, or its content does not outlive
+    /// its last user.
+    ///
+    /// # Errors
+    /// There is no such volume.
+    pub fn may_be_populated(&self, name: &str) -> Result<bool> {
+        let volume = self.get(name)?;
+        Ok(volume.state != State::Ready || left_over(&self.root.volume(name)) || self.driver(&volume)?.storage(&volume)? == Storage::Memory)
+    }
+
     /// Populates a volume if it is new and empty. Any number of processes may ask at once: one does it, all return when it is done.
     ///
     /// # Errors

@@ -1,13 +1,11 @@
 //! The mounts of a container: from all ways of asking to volumes that exist, are filled, and are mounted while it runs.
 
-use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 
 use stead_layer::writable;
 use stead_mount::parse::{self, VolumesFrom};
 use stead_mount::plan::{self, Inputs};
 use stead_mount::{HostProbe, Mount, MountPoint, MountType, lower_all};
-use stead_runtime::view;
 use stead_volume::{CreateRequest, Populate, When};
 
 use super::config::{Config, HostConfig};
@@ -99,16 +97,24 @@ impl Engine {
 
     fn populate(&self, container: &Container, when: When) -> Result<()> {
         let wanted = |point: &&MountPoint| point.kind == MountType::Volume && point.copy_data && !point.name.is_empty();
-        if !container.mounts.iter().any(|point| wanted(&point)) {
+        let mut new = Vec::new();
+        for point in container.mounts.iter().filter(wanted) {
+            // The common case is a volume that was populated long ago: then not even the image's tree is opened.
+            if point.subpath().is_some() || self.volumes.may_be_populated(&point.name)? {
+                new.push(point);
+            }
+        }
+        if new.is_empty() {
             return Ok(());
         }
         let lower = stead_layer::lower_dirs(&self.root, &diff_ids(container)?);
-        let view = view::open_stopped(&Mount::rootfs(lower, None, None), &[])?;
-        for point in container.mounts.iter().filter(wanted) {
+        let tree = stead_mount::prepare(&Mount::rootfs(lower, None, None))?;
+        let image = tree.tree().ok_or_else(|| Failure::new(stead_base::Kind::Internal, "the image's tree could not be opened"))?;
+        for point in new {
             self.volumes.populate(
                 &point.name,
                 &Populate {
-                    image: view.root().as_fd(),
+                    image,
                     destination: Path::new(&point.destination),
                     subpath: point.subpath().map(Path::new),
                     holder: &container.id,

@@ -46,7 +46,6 @@ impl Engine {
 
     fn prepare_held(&self, container: &Container) -> Result<Client> {
         let layer = writable::ensure(&self.root, &container.id)?;
-        self.populate_volumes(container)?;
         let mounts = self.activate_mounts(container)?;
         self.write_engine_files(container)?;
         let plan = self.plan(container, &layer, mounts)?;
