@@ -93,7 +93,8 @@ pub fn discard(root: &Root, id: &str) -> Result<()> {
     let trash = root.containers_trash();
     if dir.symlink_metadata().is_ok() {
         make(&trash, 0o700)?;
-        durable::rename(&dir, &trash.join(id))?;
+        // Not flushed: the record of the removal is, and whoever finds the directory after a power cut finishes it.
+        durable::rename_unflushed(&dir, &trash.join(id))?;
     }
     remove_from(&trash, id)
 }

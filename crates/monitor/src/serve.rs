@@ -44,7 +44,9 @@ pub fn run() -> i32 {
 
 /// Everything before the first turn. A failure has been told to the creator.
 fn begin() -> Result<Server, ()> {
-    crate::tolerate(process::close_from(3));
+    // The view of our binary stays, and nothing else that came along.
+    crate::tolerate(process::close_on_exec_from(u32::from(crate::spawn::PROGRAM_FD)));
+    crate::tolerate(process::close_from(u32::from(crate::spawn::PROGRAM_FD) + 1));
     let creator = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(drop)?;
     let config = receive_config(&creator).ok_or(())?;
     let mut first = Connection::new(creator);

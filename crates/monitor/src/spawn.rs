@@ -10,6 +10,9 @@ use crate::client::{Client, Error};
 use crate::config::MonitorConfig;
 use crate::protocol::{self, Kind};
 
+/// Where a monitor holds the view of the binary that it was executed through.
+pub(crate) const PROGRAM_FD: u8 = 3;
+
 /// The hidden role of the binary that ends in [`crate::serve::run`].
 pub const ROLE: &str = "monitor";
 
@@ -35,7 +38,11 @@ pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
 /// read-only mount: a container that reaches it cannot write our binary (CVE-2019-5736).
 fn exec_monitor(program: &OwnedFd, socket: OwnedFd, config: &MonitorConfig) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "nothing is inherited but the socket")]
-    let mut child = std::process::Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()))
+    let mut command = std::process::Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
+    // The monitor keeps the view of our binary open. The kernel waits milliseconds when the last one lets go of it, and here a person waits.
+    let kept = program.try_clone().map_err(|source| stead_sys::Error::new("dup", "monitor", source))?;
+    stead_sys::process::inherit(&mut command, vec![(kept, i32::from(PROGRAM_FD))]);
+    let mut child = command
         .arg0("stead")
         .arg(ROLE)
         // Only for people who look at the processes of the machine; the configuration comes through the socket.

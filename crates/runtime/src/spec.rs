@@ -1,6 +1,7 @@
 //! The plan of one birth: everything the runtime needs, as plain data that is written to the run directory.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -283,8 +284,9 @@ pub struct Device {
 /// # Errors
 /// The failing step; an older plan then stays.
 pub fn write(run_root: &RunRoot, id: &str, bytes: &[u8]) -> Result<(), LaunchError> {
-    durable::create_dir_all(&run_root.container(id), 0o711)?;
-    durable::replace_file(&run_root.plan(id), bytes, 0o600)?;
+    let dir = run_root.container(id);
+    std::fs::DirBuilder::new().recursive(true).mode(0o711).create(&dir).map_err(|e| stead_sys::Error::new("mkdir", &dir, e))?;
+    durable::replace_unflushed(&run_root.plan(id), bytes, 0o600)?;
     Ok(())
 }
 

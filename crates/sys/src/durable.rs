@@ -50,6 +50,26 @@ pub fn replace_file(path: &Path, data: &[u8], mode: u32) -> Result<()> {
     sync_dir(parent(path))
 }
 
+/// Replaces (or creates) `path` with `data` whole, as every reader sees it, but does not flush it: for the run root, which does not outlive
+/// the machine's run.
+///
+/// # Errors
+/// The failing step with its path; the old content is then untouched.
+pub fn replace_unflushed(path: &Path, data: &[u8], mode: u32) -> Result<()> {
+    let temporary = Temporary::write_unflushed(path, data, mode)?.0;
+    fs::rename(&temporary.path, path).map_err(|e| Error::new("rename", path, e))?;
+    temporary.published();
+    Ok(())
+}
+
+/// Renames without a flush, where something durable already says what is to become of it.
+///
+/// # Errors
+/// As `rename`.
+pub fn rename_unflushed(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|e| Error::new("rename", from, e))
+}
+
 /// Creates `path` with `data` if nothing is there; whole and durable, or not at all.
 ///
 /// # Errors
@@ -251,6 +271,12 @@ struct Temporary {
 
 impl Temporary {
     fn write(destination: &Path, data: &[u8], mode: u32) -> Result<Self> {
+        let (temporary, file) = Self::write_unflushed(destination, data, mode)?;
+        fs::fsync(&file).map_err(|e| Error::new("fsync", destination, e))?;
+        Ok(temporary)
+    }
+
+    fn write_unflushed(destination: &Path, data: &[u8], mode: u32) -> Result<(Self, std::fs::File)> {
         let Some(name) = destination.file_name() else {
             return Err(Error::new("open", destination, Errno::ISDIR));
         };
@@ -261,8 +287,7 @@ impl Temporary {
         let mut file = std::fs::File::from(fd);
         file.write_all(data).map_err(|e| Error::new("write", destination, e))?;
         fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(|e| Error::new("chmod", destination, e))?;
-        fs::fsync(&file).map_err(|e| Error::new("fsync", destination, e))?;
-        Ok(temporary)
+        Ok((temporary, file))
     }
 
     fn published(self) {

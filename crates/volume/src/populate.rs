@@ -88,6 +88,12 @@ impl Volumes {
         Ok(volume.state != State::Ready || left_over(&self.root.volume(name)) || self.driver(&volume)?.storage(&volume)? == Storage::Memory)
     }
 
+    /// Whether a population was interrupted after it had become true and before everything was in its place.
+    #[must_use]
+    pub fn is_interrupted(&self, name: &str) -> bool {
+        left_over(&self.root.volume(name))
+    }
+
     /// Populates a volume if it is new and empty. Any number of processes may ask at once: one does it, all return when it is done.
     ///
     /// # Errors

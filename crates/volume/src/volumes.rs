@@ -77,6 +77,10 @@ impl Volumes {
     /// # Errors
     /// The volume is not there, or its device can not be mounted: Docker's text, passwords masked.
     pub fn mount(&self, name: &str, holder: &str) -> Result<PathBuf> {
+        // Whoever mounts it, also without copying, sees the whole of an interrupted population.
+        if self.is_interrupted(name) {
+            self.finish_left_over(name)?;
+        }
         let volume = self.get(name)?;
         self.driver(&volume)?.mount(&volume, holder)
     }

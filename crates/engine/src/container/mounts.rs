@@ -108,6 +108,11 @@ impl Engine {
             return Ok(());
         }
         let lower = stead_layer::lower_dirs(&self.root, &diff_ids(container)?);
+        // A volume at a path that no layer begins to have stays new, whoever mounts it: no tree has to be opened to know that.
+        new.retain(|point| point.subpath().is_some() || self.volumes.is_interrupted(&point.name) || may_have(&lower, &point.destination));
+        if new.is_empty() {
+            return Ok(());
+        }
         let tree = stead_mount::prepare(&Mount::rootfs(lower, None, None))?;
         let image = tree.tree().ok_or_else(|| Failure::new(stead_base::Kind::Internal, "the image's tree could not be opened"))?;
         for point in new {
@@ -168,4 +173,10 @@ impl Engine {
         writable::discard(&self.root, id)?;
         Ok(stead_monitor::forget(&self.run_root, id)?)
     }
+}
+
+/// Whether any layer has the first component of a path. Only that: further ones may lead through another layer's symbolic links.
+fn may_have(layers: &[PathBuf], destination: &str) -> bool {
+    let first = Path::new(destination).components().find(|c| matches!(c, std::path::Component::Normal(_)));
+    first.is_none_or(|first| layers.iter().any(|layer| layer.join(first).symlink_metadata().is_ok()))
 }

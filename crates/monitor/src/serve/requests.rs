@@ -236,7 +236,7 @@ impl Server {
     pub(super) fn save_state(&self) {
         let path = self.config.run_root().state(&self.config.id);
         let bytes = serde_json::to_vec(&self.state).unwrap_or_default();
-        if let Err(error) = stead_sys::durable::replace_file(&path, &bytes, 0o644) {
+        if let Err(error) = stead_sys::durable::replace_unflushed(&path, &bytes, 0o644) {
             remark(&error.to_string());
         }
     }
