@@ -35,7 +35,17 @@ pub fn ensure(root: &Root, id: &str) -> Result<Writable> {
     }
     make(&writable.upper, 0o755)?;
     make(&writable.work, 0o700)?;
+    forget_volatile(&writable.work)?;
     Ok(writable)
+}
+
+/// A layer that was mounted without flushing refuses to be mounted again until somebody says that no power cut came in between. For a
+/// container that is to be removed anyway, `restart` says so; after a power cut it is removed before anybody mounts it.
+fn forget_volatile(work: &Path) -> Result<()> {
+    match std::fs::File::open(work.join("work")) {
+        Ok(dir) => tree::remove_tree(&dir, OsStr::new("incompat")),
+        Err(_nothing_mounted_yet) => Ok(()),
+    }
 }
 
 fn make(dir: &Path, mode: u32) -> Result<()> {

@@ -28,6 +28,10 @@ pub enum Source {
         upper: Option<PathBuf>,
         /// Overlayfs's scratch directory, on the file system of `upper`.
         work: Option<PathBuf>,
+        /// Whether what is written goes with the mount's last user: then the end of the mount does not wait for it to be flushed
+        /// (overlayfs `volatile`, Linux 5.10).
+        #[serde(default)]
+        throwaway: bool,
     },
     /// Image layers seen read-only, or a part of them.
     Image {
@@ -182,7 +186,16 @@ impl Mount {
 
     /// The root file system of a container from its layers, the topmost first.
     pub fn rootfs(lower: Vec<PathBuf>, upper: Option<PathBuf>, work: Option<PathBuf>) -> Self {
-        Self::new(Source::Overlay { lower, upper, work }, "/")
+        Self::new(Source::Overlay { lower, upper, work, throwaway: false }, "/")
+    }
+
+    /// The same root file system, of which nothing is to be kept.
+    #[must_use]
+    pub fn thrown_away(mut self) -> Self {
+        if let Source::Overlay { throwaway, .. } = &mut self.source {
+            *throwaway = true;
+        }
+        self
     }
 
     /// The same mount, read-only.

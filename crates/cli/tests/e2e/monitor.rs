@@ -126,3 +126,16 @@ fn private_memory_stays_small() {
     assert!(kib <= 2048, "{kib} KiB\n{smaps}");
     s.ok("rm -f cc");
 }
+
+/// A container of --rm may be restarted; it goes at its last end only (moby's HasBeenManuallyRestarted).
+#[test]
+fn a_restart_does_not_remove_a_container_of_rm() {
+    let s = busybox();
+    s.ok("run -d --rm --name cc -v data:/d busybox sh -c 'echo run >>/d/log; touch /in-the-layer; sleep 600'");
+    s.eventually("it ran", || s.data("data").join("log").exists());
+    s.ok("restart -t 0 cc");
+    s.eventually("it ran again", || std::fs::read_to_string(s.data("data").join("log")).unwrap().lines().count() == 2);
+    s.ok("exec cc ls /in-the-layer");
+    s.ok("stop -t 0 cc");
+    s.eventually("removed at its end", || s.ok("ps -aq").is_empty());
+}

@@ -18,6 +18,10 @@ impl Engine {
         let host = &container.host;
         let lower = stead_layer::lower_dirs(&self.root, &diff_ids(container)?);
         let mut rootfs = Mount::rootfs(lower, Some(writable.upper.clone()), Some(writable.work.clone()));
+        if host.auto_remove {
+            // --rm: what it writes outside of volumes goes with it.
+            rootfs = rootfs.thrown_away();
+        }
         if host.readonly_rootfs {
             rootfs.attr.ro = Ro::Shallow;
         }

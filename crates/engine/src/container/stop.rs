@@ -15,11 +15,7 @@ impl Engine {
         let container = self.container(typed)?;
         let signal = signal_name.map(signal::parse).transpose()?;
         let Some(mut client) = self.client_if_alive(&container.id)? else { return Ok(()) };
-        match client.stop(signal, timeout) {
-            // It ended while we asked: what was wanted has come true.
-            Ok(_) | Err(stead_monitor::Error::Gone(_)) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        ended(client.stop(signal, timeout))
     }
 
     /// Sends one signal; `SIGKILL` when none is named.
@@ -46,8 +42,23 @@ impl Engine {
     /// # Errors
     /// As [`Engine::container_stop`] and [`Engine::container_start`].
     pub fn container_restart(&self, typed: &str, signal_name: Option<&str>, timeout: Option<i64>) -> Result<()> {
-        let id = self.container_resolve(typed)?;
-        self.container_stop(&id, signal_name, timeout)?;
-        self.container_start(&id)
+        let container = self.container(typed)?;
+        let signal = signal_name.map(signal::parse).transpose()?;
+        if let Some(mut client) = self.client_if_alive(&container.id)? {
+            // Its end is not its last one: a container of --rm must not be removed in between.
+            client.claim_cleanup()?;
+            ended(client.stop(signal, timeout))?;
+            self.release_mounts(&container)?;
+            client.cleanup_done();
+        }
+        self.container_start(&container.id)
+    }
+}
+
+/// A monitor that went while it was asked to stop has done what was wanted.
+fn ended(answer: std::result::Result<Option<stead_monitor::Exit>, stead_monitor::Error>) -> Result<()> {
+    match answer {
+        Ok(_) | Err(stead_monitor::Error::Gone(_)) => Ok(()),
+        Err(error) => Err(error.into()),
     }
 }

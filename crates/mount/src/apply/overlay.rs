@@ -10,11 +10,14 @@ use super::{ApplyError, at};
 /// What keeps a writable layer readable by itself: whole files, no renamed directories, no index beside it.
 const SELF_CONTAINED: [(&str, &str); 3] = [("index", "off"), ("metacopy", "off"), ("redirect_dir", "off")];
 
+/// No flush of the writable layer, not even at the end.
+const VOLATILE: Param<'static> = Param::Flag("volatile");
+
 /// The kernel's limit of one parameter.
 const PARAM_BYTES_MAX: usize = 255;
 
 /// Mounts layers, the topmost first, detached; with a writable layer and its work directory, or read-only.
-pub(super) fn mount(lower: &[PathBuf], upper: Option<(&Path, &Path)>, target: &Path) -> Result<OwnedFd, ApplyError> {
+pub(super) fn mount(lower: &[PathBuf], upper: Option<(&Path, &Path)>, throwaway: bool, target: &Path) -> Result<OwnedFd, ApplyError> {
     if lower.is_empty() {
         return Err(ApplyError::NoLayers);
     }
@@ -24,23 +27,24 @@ pub(super) fn mount(lower: &[PathBuf], upper: Option<(&Path, &Path)>, target: &P
         Some((upper, work)) => Some((open(upper)?, open(work)?)),
         None => None,
     };
-    by_descriptor(&layers, upper.as_ref()).or_else(|first| {
+    by_descriptor(&layers, upper.as_ref(), throwaway).or_else(|first| {
         // Before Linux 6.13 layers have to be named. The names lead to the descriptors, so they are short and cannot change their meaning.
-        by_name(&layers, upper.as_ref()).map_err(|_older| at(target)(first))
+        by_name(&layers, upper.as_ref(), throwaway).map_err(|_older| at(target)(first))
     })
 }
 
-fn by_descriptor(layers: &[OwnedFd], upper: Option<&(OwnedFd, OwnedFd)>) -> stead_sys::Result<OwnedFd> {
+fn by_descriptor(layers: &[OwnedFd], upper: Option<&(OwnedFd, OwnedFd)>, throwaway: bool) -> stead_sys::Result<OwnedFd> {
     let mut params = common();
     params.extend(layers.iter().map(|layer| Param::Dir("lowerdir+", layer.as_fd())));
     if let Some((upper, work)) = upper {
         params.push(Param::Dir("upperdir", upper.as_fd()));
         params.push(Param::Dir("workdir", work.as_fd()));
+        params.extend(throwaway.then_some(VOLATILE));
     }
     kernel::new_filesystem("overlay", &params, kernel::Flags::empty())
 }
 
-fn by_name(layers: &[OwnedFd], upper: Option<&(OwnedFd, OwnedFd)>) -> stead_sys::Result<OwnedFd> {
+fn by_name(layers: &[OwnedFd], upper: Option<&(OwnedFd, OwnedFd)>, throwaway: bool) -> stead_sys::Result<OwnedFd> {
     let name = |fd: &OwnedFd| format!("/proc/self/fd/{}", fd.as_raw_fd());
     let names: Vec<String> = layers.iter().map(name).collect();
     let joined = names.join(":");
@@ -54,6 +58,7 @@ fn by_name(layers: &[OwnedFd], upper: Option<&(OwnedFd, OwnedFd)>) -> stead_sys:
     if let Some((upper, work)) = &writable {
         params.push(Param::Text("upperdir", upper));
         params.push(Param::Text("workdir", work));
+        params.extend(throwaway.then_some(VOLATILE));
     }
     kernel::new_filesystem("overlay", &params, kernel::Flags::empty())
 }
@@ -77,6 +82,6 @@ pub(super) mod older {
             Some((upper, work)) => Some((kernel::dir_handle(upper)?, kernel::dir_handle(work)?)),
             None => None,
         };
-        super::by_name(&layers, upper.as_ref())
+        super::by_name(&layers, upper.as_ref(), false)
     }
 }

@@ -37,7 +37,9 @@ pub fn prepare(mount: &Mount) -> Result<Prepared, ApplyError> {
         Source::Image { lower, subpath } => image(lower, subpath.as_deref(), mount, &mut prepared)?,
         // A root without a writable layer is an image: its one layer may have no second beside it.
         Source::Overlay { lower, upper: None, .. } => image(lower, None, mount, &mut prepared)?,
-        Source::Overlay { lower, upper, work } => overlay::mount(lower, upper.as_deref().zip(work.as_deref()), target)?,
+        Source::Overlay { lower, upper, work, throwaway } => {
+            overlay::mount(lower, upper.as_deref().zip(work.as_deref()), *throwaway, target)?
+        }
         // Its rights may depend on the directory it covers, so its attributes are set when it is attached.
         Source::Tmpfs(spec) => {
             prepared.tree = Some(tmpfs(spec, target)?);
@@ -114,7 +116,7 @@ fn image(lower: &[PathBuf], subpath: Option<&Path>, mount: &Mount, prepared: &mu
             let whole = kernel::clone_tree(&handle, Depth::Top, only).map_err(at(target))?;
             (Some(handle), whole)
         }
-        _ => (None, overlay::mount(lower, None, target)?),
+        _ => (None, overlay::mount(lower, None, false, target)?),
     };
     let Some(subpath) = subpath else { return Ok(whole) };
     let base = lower.first().map(PathBuf::as_path).unwrap_or(target);

@@ -475,7 +475,7 @@ fn older_kernels_cut_an_image_to_size_after_attaching() {
         stage.write("l2/usr/share/b", "2");
         let lower = vec![stage.path("l1"), stage.path("l2")];
         let mount = Mount::new(Source::Image { lower: lower.clone(), subpath: None }, "/part").read_only(Ro::Recursive);
-        let tree = overlay::mount(&lower, None, Path::new("/part")).unwrap();
+        let tree = overlay::mount(&lower, None, false, Path::new("/part")).unwrap();
         let prepared = Prepared { mount, tree: Some(tree), is_dir: true, late_subpath: Some("usr/share".into()) };
         attach(stage.rootfs().as_fd(), prepared).unwrap();
         assert_eq!((stage.read("rootfs/part/a"), stage.read("rootfs/part/b")), ("1".into(), "2".into()));
