@@ -34,7 +34,7 @@ pub struct Rebuilt {
 /// The disk's.
 pub fn rebuild(root: &Root, mend: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<Option<Rebuilt>> {
     let _creation = creation_lock(root)?;
-    finish_rebuild(root)?;
+    name_evidence(root)?;
     let path = root.database();
     let old = at_work(root);
     if !is_there(&old)? {
@@ -52,12 +52,20 @@ pub fn rebuild(root: &Root, mend: impl FnOnce(&Tx<'_>) -> Result<()>) -> Result<
     Ok(put_away(root)?.map(|aside| Rebuilt { aside, salvaged }))
 }
 
-/// A rebuild that was interrupted after it had published the new database: the damaged one gets its last name.
-fn finish_rebuild(root: &Root) -> Result<()> {
-    if is_there(&root.database())? {
-        put_away(root)?;
+/// Gives a damaged database its last name, if a rebuild was interrupted between publishing the new one and doing that. Returns the name.
+///
+/// # Errors
+/// The disk's.
+pub fn finish_rebuild(root: &Root) -> Result<Option<PathBuf>> {
+    if !is_there(&at_work(root))? {
+        return Ok(None);
     }
-    Ok(())
+    let _creation = creation_lock(root)?;
+    name_evidence(root)
+}
+
+fn name_evidence(root: &Root) -> Result<Option<PathBuf>> {
+    if is_there(&root.database())? { put_away(root) } else { Ok(None) }
 }
 
 /// Whether a rebuild was interrupted before it had published the new database.

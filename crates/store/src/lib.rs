@@ -19,7 +19,7 @@ mod salvage;
 mod schema;
 mod tx;
 
-pub use damage::{Rebuilt, rebuild};
+pub use damage::{Rebuilt, finish_rebuild, rebuild};
 pub use error::{BadRecord, Error, Result};
 pub use marker::{identity, is_ours};
 pub use open::Store;

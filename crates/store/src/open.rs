@@ -186,6 +186,13 @@ pub(crate) fn publish_new(root: &Root, more: impl FnOnce(&Tx<'_>) -> Result<()>)
     durable::remove_file(&aside)?;
     durable::remove_file(&damage::beside(&aside, "-journal"))?;
     durable::remove_file(&damage::beside(&aside, "-wal"))?;
+    // What the first step of a killed attempt left; under the lock it is nobody's.
+    let of_ours = aside.file_name().unwrap_or_default().as_encoded_bytes();
+    for litter in durable::temporaries(root.path())? {
+        if litter.as_os_str().as_encoded_bytes().ends_with(of_ours) {
+            durable::remove_file(&litter)?;
+        }
+    }
     durable::write_new(&aside, b"", 0o600)?;
     fill(&aside, more)?;
     durable::rename_noreplace(&aside, &path)?;

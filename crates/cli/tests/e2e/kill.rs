@@ -184,3 +184,27 @@ fn run_in_the_foreground() {
         },
     );
 }
+
+/// Records that are garbage, and a repair that is killed: no command in between may take an empty database for the truth.
+#[test]
+fn repair_of_damaged_records() {
+    let Some(s) = ready() else { return };
+    s.ok("volume create --label a=1 data");
+    std::fs::write(s.data("data").join("f"), "kept").unwrap();
+    let command = s.cli().args(["system", "check", "--repair"]);
+    let before = || {
+        for log in ["stead.db-wal", "stead.db-shm"] {
+            std::fs::remove_file(s.root().join(log)).ok();
+        }
+        std::fs::write(s.root().join("stead.db"), vec![0x5a; 40_000]).unwrap();
+    };
+    at_every_call(&s, before, &command, |code, place| {
+        let meanwhile = s.x("volume ls -q");
+        assert!(meanwhile.code != 0 || meanwhile.stdout == b"data\n", "{place}: exit {code}: {meanwhile}");
+        s.ok("system check --repair");
+        assert_eq!(s.ok("volume inspect -f '{{index .Labels \"a\"}}' data"), "1", "{place}");
+        assert_eq!(std::fs::read_to_string(s.data("data").join("f")).unwrap(), "kept", "{place}");
+        let left: Vec<String> = names(s.root()).into_iter().filter(|n| n.contains("rebuilding") || n.ends_with("-new")).collect();
+        assert_eq!(left, [""; 0], "{place}");
+    });
+}

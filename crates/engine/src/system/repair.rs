@@ -18,6 +18,7 @@ impl Engine {
             return Self::open(options)?.system_check(true);
         }
         let root = Root::new(&options.root);
+        stead_store::finish_rebuild(&root)?;
         let verdict = Store::open(&root).and_then(|store| store.verify());
         match verdict {
             Ok(()) => Self::open(options)?.system_check(true),
