@@ -29,6 +29,8 @@ pub(crate) struct Draft<'a> {
     pub(crate) size: u64,
     /// Names it gets; each is taken away from whoever has it.
     pub(crate) names: Vec<Reference>,
+    /// The image a commit was made on.
+    pub(crate) parent: Option<String>,
 }
 
 /// What publishing an image did.
@@ -86,8 +88,17 @@ impl Images {
     pub(crate) fn publish(&self, draft: Draft<'_>) -> Result<Published> {
         let id = digest(draft.raw).to_string();
         self.write_blob(draft.raw)?;
-        let Draft { config, size, names, .. } = draft;
-        let fresh = ImageRecord { id: id.clone(), config, size, added: Time::now(), removed: false, tags: Vec::new(), digests: Vec::new() };
+        let Draft { config, size, names, parent, .. } = draft;
+        let fresh = ImageRecord {
+            id: id.clone(),
+            config,
+            size,
+            added: Time::now(),
+            removed: false,
+            parent: parent.unwrap_or_default(),
+            tags: Vec::new(),
+            digests: Vec::new(),
+        };
         self.store.publish(|tx| {
             let known: Option<ImageRecord> = tx.get(&id)?;
             let mut changed = false;

@@ -9,6 +9,7 @@
 mod archive;
 mod blob;
 mod check;
+mod commit;
 mod config;
 mod error;
 mod images;
@@ -30,6 +31,7 @@ mod save;
 mod tag;
 
 pub use archive::input::Input;
+pub use commit::CommitOptions;
 pub use config::{ContainerDefaults, Empty, Healthcheck, History, ImageConfig, RootFs};
 pub use error::{Conflict, Error, Result};
 pub use images::Images;

@@ -101,7 +101,7 @@ impl Images {
         for diff_id in diff_ids {
             size += self.layers.get(diff_id)?.map_or(0, |layer| layer.size);
         }
-        let published = self.publish(Draft { raw: &offer.config, config, size, names: offer.names.clone() })?;
+        let published = self.publish(Draft { raw: &offer.config, config, size, names: offer.names.clone(), parent: None })?;
         if offer.names.is_empty() {
             return Ok(vec![Loaded { id: published.id, name: None, displaced: None }]);
         }

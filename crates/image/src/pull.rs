@@ -104,7 +104,7 @@ impl Images {
         if reference.digest().is_none() {
             names.push(reference.clone());
         }
-        let published = self.publish(Draft { raw: &found.config, config, size, names })?;
+        let published = self.publish(Draft { raw: &found.config, config, size, names, parent: None })?;
         drop(hold);
         say(progress, "", &format!("Digest: {}", found.digest));
         let status = if published.changed { "Downloaded newer image for" } else { "Image is up to date for" };

@@ -21,6 +21,9 @@ pub struct ImageRecord {
     /// Removed by name while stopped containers still use it: not listed, not found, gone with the last of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub removed: bool,
+    /// The image it was committed on, by id; empty for one that came whole.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub parent: String,
     /// `name:tag` as people write them, sorted. Joined from the name records.
     #[serde(skip)]
     pub tags: Vec<String>,

@@ -8,6 +8,7 @@ use std::io::Read;
 use stead_base::time::Time;
 
 pub use change::ChangeError;
+pub(crate) use change::apply as change;
 
 use crate::config::{ContainerDefaults, History, RootFs};
 use crate::images::Draft;
@@ -34,18 +35,11 @@ impl Images {
     /// # Errors
     /// A name, change or platform that is refused (before the tar is read); the refusals of the layer room.
     pub fn import(&self, stream: &mut (dyn Read + Send), options: &ImportOptions) -> Result<String> {
-        let mut names = Vec::new();
-        if let Some(text) = options.reference.as_deref().filter(|text| !text.is_empty()) {
-            let reference = Reference::parse(text)?;
-            if reference.digest().is_some() {
-                return Err(Error::TagWithDigest);
-            }
-            names.push(reference.or_latest());
-        }
+        let names = names(options.reference.as_deref().unwrap_or_default())?;
         let platform = options.platform.as_deref().map(Platform::parse).transpose()?.unwrap_or_else(Platform::host);
         let mut defaults = ContainerDefaults::default();
         for line in &options.changes {
-            change::apply(&mut defaults, line)?;
+            change(&mut defaults, line)?;
         }
         let _hold = self.layers.hold()?;
         let layer = self.layers.unpack(stream, None)?;
@@ -64,6 +58,18 @@ impl Images {
             ..ImageConfig::default()
         };
         let raw = serde_json::to_vec(&config).map_err(|e| Error::Manifest(e.to_string()))?;
-        Ok(self.publish(Draft { raw: &raw, config, size: layer.size, names })?.id)
+        Ok(self.publish(Draft { raw: &raw, config, size: layer.size, names, parent: None })?.id)
     }
+}
+
+/// The name an image is to get; none for an empty text.
+pub(crate) fn names(text: &str) -> Result<Vec<Reference>> {
+    if text.is_empty() {
+        return Ok(Vec::new());
+    }
+    let reference = Reference::parse(text)?;
+    if reference.digest().is_some() {
+        return Err(Error::TagWithDigest);
+    }
+    Ok(vec![reference.or_latest()])
 }
