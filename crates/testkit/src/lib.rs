@@ -1,7 +1,7 @@
 //! The testkit room: what the tests of every other room stand on. Never part of the product.
 //!
 //! Purpose: own roots for every test, commands with time limits, peers (dockerd, podman, a registry), small file systems, hostile archives, races, fault injection.
-//! Door: [`Sandbox`], [`Output`], [`Disk`], [`Canary`], [`Swap`], [`hostile`], [`Dockerd`], [`Podman`], [`Registry`], [`trace`].
+//! Door: [`Sandbox`], [`Output`], [`Disk`], [`Canary`], [`Swap`], [`hostile`], [`Dockerd`], [`Podman`], [`Registry`], [`netns`], [`trace`].
 //! Knows: processes, mounts, cgroups, and where the test images are.
 //! Must not know: the insides of any other room; it drives engines by their command line only.
 //! If we crash here: a test leaves a directory below /var/tmp, whose name says that it is a test's.
@@ -18,6 +18,7 @@ mod disk;
 pub mod hostile;
 mod image;
 mod kernel;
+pub mod netns;
 mod peer;
 mod sandbox;
 mod swap;

@@ -1,12 +1,13 @@
 //! Peers: Debian's dockerd, podman and registry, each with private directories, started and ended by the test that wants it.
-use crate::{Command, Output, sandbox};
+use crate::{Command, Output, netns, sandbox};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-/// A port of the loopback that is free right now.
+/// A port of this test's loopback that is free right now.
 pub fn free_port() -> u16 {
+    netns::enter();
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
@@ -53,6 +54,7 @@ impl Dockerd {
             sandbox::skip("no /usr/sbin/dockerd here: install docker.io");
             return None;
         }
+        netns::enter();
         let mut dockerd = Self { dir: sandbox::fresh_dir("dockerd"), child: None };
         dockerd.boot();
         Some(dockerd)
@@ -144,6 +146,7 @@ impl Podman {
             sandbox::skip("no /usr/bin/podman here: install podman");
             return None;
         }
+        netns::enter();
         Some(Self { dir: sandbox::fresh_dir("podman") })
     }
 
@@ -201,6 +204,7 @@ impl Registry {
             sandbox::skip("no /usr/bin/docker-registry here: install docker-registry");
             return None;
         }
+        netns::enter();
         let dir = sandbox::fresh_dir("registry");
         let port = free_port();
         let mut config = format!(

@@ -1,5 +1,5 @@
-//! A private engine for one test: own root and run root, and nothing left when it ends, which is checked.
-use crate::{Command, Dockerd, Output, cgroup_dirs_of, image_tar, mounts_below, processes_naming, unmount_below};
+//! A private engine for one test: own root, run root and network namespace, and nothing left when it ends, which is checked.
+use crate::{Command, Dockerd, Output, cgroup_dirs_of, image_tar, mounts_below, netns, processes_naming, unmount_below};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -45,6 +45,7 @@ pub struct Sandbox {
 impl Sandbox {
     /// A sandbox around the stead binary `exe`, with an empty root. With `STEAD_TEST_ENGINE=docker` the same commands go to a dockerd of its own instead.
     pub fn new(exe: &str) -> Self {
+        netns::enter();
         let dir = fresh_dir("box");
         let (root, run_root) = (dir.join("root"), dir.join("run"));
         let docker = std::env::var_os("STEAD_TEST_ENGINE").is_some_and(|v| v == "docker");
@@ -55,6 +56,7 @@ impl Sandbox {
 
     /// A sandbox (always stead's) whose root lies on `disk`, a directory that the test made.
     pub fn on(exe: &str, disk: &Path) -> Self {
+        netns::enter();
         let dir = fresh_dir("box");
         Self { root: disk.join("root"), run_root: dir.join("run"), dir, under: Under::Stead(exe.into()) }
     }
@@ -172,7 +174,7 @@ impl Sandbox {
         ids
     }
 
-    /// Removes every container the engine's own way, then looks for what stayed: mounts, cgroups, processes. Answers what was found.
+    /// Removes every container the engine's own way, then looks for what stayed: mounts, cgroups, processes, interfaces. Answers what was found.
     fn sweep(&self) -> Vec<String> {
         let ids = self.ids();
         let mut left = Vec::new();
@@ -194,6 +196,11 @@ impl Sandbox {
                 rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
             }
         }
+        // The kernel takes a dead container's interface away in its own time.
+        while began.elapsed() < Duration::from_secs(8) && !netns::endpoints(&self.root).is_empty() {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        left.extend(netns::endpoints(&self.root).into_iter().map(|name| format!("interface {name}")));
         left.extend(mounts_below(&self.dir).into_iter().map(|m| format!("mount {}", m.display())));
         for id in &ids {
             for dir in cgroup_dirs_of(id) {
