@@ -37,6 +37,8 @@ paths!(Root {
     database => "stead.db";
     /// Freed when the disk is full, so that records can still be deleted.
     reserve => "reserve";
+    /// The journal of what happened.
+    events => "events";
     /// All volumes.
     volumes => "volumes";
     /// Volumes being prepared.
@@ -139,6 +141,12 @@ impl RunRoot {
     #[must_use]
     pub fn monitor_socket(&self, id: &str) -> PathBuf {
         self.container(id).join("monitor.sock")
+    }
+
+    /// There while the container's volumes are mounted.
+    #[must_use]
+    pub fn volumes_mounted(&self, id: &str) -> PathBuf {
+        self.container(id).join("volumes-mounted")
     }
 
     /// Pid, start time and status.

@@ -7,6 +7,7 @@
 //! - If we crash here: the next command finds the ledger, the records and the markers, and finishes or forgets what was half done.
 
 pub mod container;
+mod emit;
 mod engine;
 mod failure;
 mod image;

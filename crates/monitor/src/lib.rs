@@ -13,6 +13,7 @@ pub mod client;
 pub mod config;
 pub mod exit;
 pub mod log;
+pub mod mark;
 pub mod protocol;
 pub mod restart;
 pub mod serve;

@@ -62,6 +62,7 @@ impl Engine {
             drop(self.container_remove(&container.id, remove::RemoveOptions { force: true, volumes: true }));
             self.take_back(&made);
         })?;
+        self.emit_container(&container, "create", &[]);
         Ok(Created { id: container.id, name: container.name, warnings })
     }
 
@@ -116,7 +117,7 @@ impl Engine {
     /// Removes volumes that a failed create had made. One that somebody else uses by now stays.
     pub(super) fn take_back(&self, made: &[String]) {
         for name in made {
-            drop(self.volumes.remove(name, false));
+            drop(self.remove_volume(name, false));
         }
     }
 }

@@ -73,6 +73,7 @@ impl Engine {
         let created = self.volumes.create(request)?;
         let volume = created.volume;
         if created.is_new {
+            self.emit_volume(&volume.name, "create", &[("driver", &volume.driver)]);
             made.push(volume.name.clone());
         } else if asked {
             warnings.extend(created.differs.into_iter().map(|what| format!("volume {}: {what}", volume.name)));
@@ -140,6 +141,7 @@ impl Engine {
             let path = self.volumes.mount(&point.name, &container.id).inspect_err(|_failure| drop(self.release_mounts(container)))?;
             point.source = path.display().to_string();
         }
+        self.tell_mounted(container);
         let tmpfs = container.host.tmpfs.clone().unwrap_or_default();
         let images = self.image_layers(container)?;
         let layers =
@@ -160,7 +162,36 @@ impl Engine {
             let released = self.volumes.unmount(name, &container.id).map_err(Failure::from);
             outcome = outcome.and(released);
         }
+        self.tell_unmounted(container);
         outcome
+    }
+
+    /// Says that the volumes are mounted, and leaves a mark for whoever lets go of them: several may, and one says so.
+    fn tell_mounted(&self, container: &Container) {
+        let volumes: Vec<&MountPoint> = container.mounts.iter().filter(|p| p.kind == MountType::Volume && !p.name.is_empty()).collect();
+        if volumes.is_empty() {
+            return;
+        }
+        stead_monitor::mark::set(&self.run_root, &container.id);
+        for point in volumes {
+            let attributes = [
+                ("driver", point.driver.as_str()),
+                ("container", container.id.as_str()),
+                ("destination", point.destination.as_str()),
+                ("read/write", if point.rw { "true" } else { "false" }),
+                ("propagation", point.propagation.as_str()),
+            ];
+            self.emit_volume(&point.name, "mount", &attributes);
+        }
+    }
+
+    fn tell_unmounted(&self, container: &Container) {
+        if !stead_monitor::mark::take(&self.run_root, &container.id) {
+            return;
+        }
+        for point in container.mounts.iter().filter(|p| p.kind == MountType::Volume && !p.name.is_empty()) {
+            self.emit_volume(&point.name, "unmount", &[("driver", &point.driver), ("container", &container.id)]);
+        }
     }
 
     /// Keeps a start, a look from outside and a removal of this container apart.

@@ -80,6 +80,7 @@ impl Engine {
     pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<()> {
         self.release_mounts(container)?;
         self.unmake(&container.id)?;
+        self.emit_container(container, "destroy", &[]);
         if volumes {
             for name in container.anonymous_volumes() {
                 self.remove_unused_volume(name)?;
@@ -155,8 +156,8 @@ impl Engine {
         if used {
             return Ok(());
         }
-        match self.volumes.remove(name, false) {
-            Ok(_) => Ok(()),
+        match self.remove_volume(name, false) {
+            Ok(()) => Ok(()),
             Err(error) if matches!(error.kind(), Kind::InUse | Kind::NotFound) => Ok(()),
             Err(error) => Err(error.into()),
         }

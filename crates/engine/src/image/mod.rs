@@ -1,5 +1,6 @@
 //! Images: one verb a file.
 
+mod events;
 mod port;
 mod verbs;
 

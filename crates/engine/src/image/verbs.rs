@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::Value;
 use stead_base::Kind;
 use stead_base::filter::Filters;
-use stead_image::{Access, Format, ImageRecord, ImportOptions, Input, Loaded, Progress, PullOptions, Removed, Summary};
+use stead_image::{Access, Format, ImageRecord, ImportOptions, Input, Loaded, Progress, PullOptions, Reference, Removed, Summary};
 
+use crate::emit::owned;
 use crate::failure::from_room;
 use crate::{Engine, Failure, Result};
 
@@ -28,7 +29,11 @@ impl Engine {
         let logins = read_if_there(self.options.docker_config.as_deref())?;
         let access = Access::parse(registries.as_deref(), logins.as_deref()).map_err(|e| Failure::invalid(e.to_string()))?;
         let options = PullOptions { platform: platform.map(str::to_owned), access };
-        Ok(self.images.pull(reference, &options, progress)?.image)
+        let image = self.images.pull(reference, &options, progress)?.image;
+        if let Ok(asked) = Reference::parse(reference).map(Reference::or_latest) {
+            self.emit_image(&image.config.config.labels, "pull", &asked.familiar(), &asked.familiar_name());
+        }
+        Ok(image)
     }
 
     /// Loads every image of an archive.
@@ -36,7 +41,11 @@ impl Engine {
     /// # Errors
     /// An archive that is refused; the images before it stay.
     pub fn image_load(&self, input: Input<'_>, progress: &dyn Progress) -> Result<Vec<Loaded>> {
-        Ok(self.images.load(input, progress)?)
+        let loaded = self.images.load(input, progress)?;
+        for image in &loaded {
+            self.tell_image("load", &image.id, &image.id);
+        }
+        Ok(loaded)
     }
 
     /// Writes images to an archive.
@@ -44,7 +53,13 @@ impl Engine {
     /// # Errors
     /// No such image, before anything is written.
     pub fn image_save(&self, names: &[String], format: Format, out: &mut dyn Write) -> Result<()> {
-        Ok(self.images.save(names, out, format)?)
+        self.images.save(names, out, format)?;
+        for name in names {
+            if let Ok(image) = self.images.resolve(name) {
+                self.emit_image(&image.config.config.labels, "save", &image.id, &image.id);
+            }
+        }
+        Ok(())
     }
 
     /// Makes an image of a root file system; answers its id.
@@ -52,7 +67,9 @@ impl Engine {
     /// # Errors
     /// A name or a change that is refused, a tar that is.
     pub fn image_import(&self, input: &mut (dyn Read + Send), options: &ImportOptions) -> Result<String> {
-        Ok(self.images.import(input, options)?)
+        let id = self.images.import(input, options)?;
+        self.tell_image("import", &id, &id);
+        Ok(id)
     }
 
     /// The images as `GET /images/json` shows them, newest first. There are no intermediate images, so `_all` changes nothing.
@@ -84,7 +101,11 @@ impl Engine {
     /// # Errors
     /// No such image, no such name.
     pub fn image_tag(&self, source: &str, target: &str) -> Result<()> {
-        Ok(self.images.tag(source, target)?)
+        self.images.tag(source, target)?;
+        if let Ok(target) = Reference::parse(target).map(Reference::or_latest) {
+            self.tell_image("tag", &target.familiar(), &target.familiar());
+        }
+        Ok(())
     }
 
     /// Takes a name away, and the image with its last one. Nothing here has untagged parents, so `_no_prune` changes nothing.
@@ -93,7 +114,9 @@ impl Engine {
     /// No such image; Docker's conflicts.
     #[expect(clippy::fn_params_excessive_bools, reason = "the two flags of Docker's request")]
     pub fn image_remove(&self, name: &str, force: bool, _no_prune: bool) -> Result<Vec<Removed>> {
+        let image = self.images.resolve(name)?;
         let removed = self.images.remove(name, force, &|id| self.has_monitor(id))?;
+        self.tell_removed(std::slice::from_ref(&image), &removed);
         // Whatever earlier removals had to leave may go now.
         self.images.sweep()?;
         Ok(removed)
@@ -108,7 +131,10 @@ impl Engine {
         let all = all || filters.flag("dangling").map_err(|e| Failure::invalid(e.to_string()))? == Some(false);
         let listed = self.images.list(&without_dangling(filters))?;
         let chosen: std::collections::BTreeSet<&str> = listed.iter().map(|image| image.id.as_str()).collect();
+        let before = self.images.list_records()?;
         let answer = self.images.prune(all, &|image| !chosen.contains(image.id.as_str()))?;
+        self.tell_removed(&before, &answer.0);
+        self.emit("image", "prune", "", owned(&[("reclaimed", &answer.1.to_string())]));
         self.images.sweep()?;
         Ok(answer)
     }

@@ -13,6 +13,9 @@ impl Engine {
     /// A name, a driver or an option that cannot be; a volume of that name with another driver.
     pub fn volume_create(&self, request: CreateRequest) -> Result<(VolumeView, Vec<String>)> {
         let created = self.volumes.create(request)?;
+        if created.is_new {
+            self.emit_volume(&created.volume.name, "create", &[("driver", &created.volume.driver)]);
+        }
         Ok((self.view(&created.volume), created.differs))
     }
 }

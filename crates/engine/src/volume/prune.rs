@@ -4,6 +4,7 @@ use stead_base::Kind;
 use stead_base::filter::Filters;
 use stead_volume::Volume;
 
+use crate::emit::owned;
 use crate::{Engine, Result};
 
 const FILTERS: [&str; 3] = ["all", "label", "label!"];
@@ -52,8 +53,8 @@ impl Engine {
     pub fn volume_prune(&self, filters: &Filters, all: bool) -> Result<Pruned> {
         let mut pruned = Pruned::default();
         for candidate in self.volume_prune_plan(filters, all)? {
-            match self.volumes.remove(&candidate.name, false) {
-                Ok(_) => {
+            match self.remove_volume(&candidate.name, false) {
+                Ok(()) => {
                     pruned.reclaimed += candidate.size;
                     pruned.deleted.push(candidate.name);
                 }
@@ -61,6 +62,7 @@ impl Engine {
                 Err(error) => return Err(error.into()),
             }
         }
+        self.emit("volume", "prune", "", owned(&[("reclaimed", &pruned.reclaimed.to_string())]));
         Ok(pruned)
     }
 }
