@@ -310,6 +310,33 @@ pub fn apparent_size(path: &Path) -> Result<u64> {
     Ok(bytes)
 }
 
+/// How much lies below a directory.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Measure {
+    /// Names, of directories too.
+    pub entries: u64,
+    /// Apparent size of the regular files, hard links counted once.
+    pub bytes: u64,
+}
+
+/// Counts what lies below `root`, mounts not crossed: two trees of which one is a copy of the other measure the same.
+///
+/// # Errors
+/// Something below it can not be read.
+pub fn measure(root: impl AsFd) -> Result<Measure> {
+    let mut sum = Measure::default();
+    let mut linked = HashSet::new();
+    walk(root, &mut |v| {
+        sum.entries += 1;
+        let is_file = FileType::from_raw_mode(v.stat.st_mode) == FileType::RegularFile;
+        if is_file && (v.stat.st_nlink < 2 || linked.insert((v.stat.st_dev, v.stat.st_ino))) {
+            sum.bytes += u64::try_from(v.stat.st_size).unwrap_or(0);
+        }
+        Ok(())
+    })?;
+    Ok(sum)
+}
+
 /// Makes every file and directory below `root`, and `root` itself, durable one by one. For small trees; a large one is quicker with
 /// [`crate::durable::sync_fs`].
 ///

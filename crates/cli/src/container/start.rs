@@ -6,28 +6,37 @@ use stead_monitor::protocol::Attach;
 
 use super::foreground::{self, Follow};
 use super::run::{Problem, attached};
-use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch, text};
+use crate::command::{Act, Arity, Command, Completes, Matches, Misuse, Outcome, switch, text};
 use crate::context::Context;
 use crate::failure::{Failure, each};
+use crate::listing::{self, FILTER_LONG};
 use crate::output;
 
 pub(crate) static START: Command = Command {
     name: "start",
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
     about: "Start one or more stopped containers",
-    long: "With --attach or --interactive one container is followed as `stead run` does it, and its exit status becomes this command's.",
+    long: "With --attach or --interactive one container is followed as `stead run` does it, and its exit status becomes this command's.\n\
+           With --all every container that does not run is started, or those that --filter lets through (the filters of `stead ps`).\n\
+           With --filter restart-policy=... it does what Docker's daemon does when the machine comes up: containers that were never\n\
+           started stay as they are, and so do those of unless-stopped that somebody stopped.",
     also: &["stead container start", "stead start"],
     flags: &[&[
+        switch("all", None, "Start every container that does not run"),
         switch("attach", Some('a'), "Attach STDOUT/STDERR and forward signals"),
         text("checkpoint", None, "Restore from this checkpoint").hidden(),
         text("checkpoint-dir", None, "Use a custom checkpoint storage directory").hidden(),
         text("detach-keys", None, "Override the key sequence for detaching a container"),
+        FILTER_LONG,
         switch("interactive", Some('i'), "Attach container's STDIN"),
         switch("sig-proxy", None, "Proxy received signals to the process").hidden(),
     ]],
-    arity: Arity::AtLeast(1),
+    arity: Arity::Any,
     completes: Completes::Containers,
-    examples: &[("Start and follow", "stead start -ai job")],
+    examples: &[
+        ("Start and follow", "stead start -ai job"),
+        ("Bring back what shall always run, on a system without systemd", "stead start --all --filter restart-policy=always"),
+    ],
     act: Act::Run(run),
     ..Command::NEW
 };
@@ -36,8 +45,22 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     if let Some(value) = matches.filled("checkpoint").or_else(|| matches.filled("checkpoint-dir")) {
         return Err(Failure::error(format_args!("option \"--checkpoint {value}\" is not supported: containers are not checkpointed")));
     }
+    let streams = matches.on("attach") || matches.on("interactive");
+    if matches.on("all") {
+        if streams || !matches.args.is_empty() {
+            return Err(Failure::plain(1, "conflicting options: --all takes neither names nor --attach or --interactive"));
+        }
+        return all(&context.engine()?, matches);
+    }
+    if matches.given("filter") {
+        return Err(Failure::plain(1, "--filter needs --all"));
+    }
+    if matches.args.is_empty() {
+        let few = Misuse::Arguments(format!("'{}' requires at least 1 argument", matches.path), "See");
+        return Err(Failure::misuse(&matches.path, START.usage, &few));
+    }
     let engine = context.engine()?;
-    if matches.on("attach") || matches.on("interactive") {
+    if streams {
         let [name] = matches.args.as_slice() else {
             return Err(Failure::plain(1, "you cannot start and attach multiple containers at once"));
         };
@@ -52,6 +75,18 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         [] => failures,
         names => Failure::plain(1, format!("{}\nfailed to start containers: {}", failures.render(), names.join(", "))),
     })
+}
+
+/// Names go to standard output as they are started, failures to standard error.
+fn all(engine: &Engine, matches: &Matches) -> Outcome {
+    let mut failures = Vec::new();
+    for started in engine.container_start_all(&listing::filters(matches)?)? {
+        match started.outcome {
+            Ok(()) => output::line(&started.name)?,
+            Err(failure) => failures.push(format!("{}: {}", started.name, Failure::from(failure).render())),
+        }
+    }
+    if failures.is_empty() { Ok(0) } else { Err(Failure::plain(1, failures.join("\n"))) }
 }
 
 fn follow(engine: &Engine, matches: &Matches, name: &str) -> Outcome {

@@ -5,6 +5,7 @@ mod df;
 mod info;
 pub(crate) mod inspect;
 mod prune;
+mod service;
 mod version;
 
 pub(crate) use info::INFO;
@@ -17,6 +18,6 @@ pub(crate) static SYSTEM: Command = Command {
     name: "system",
     usage: "COMMAND",
     about: "Manage the engine",
-    act: Act::Group(&[&check::CHECK, &df::DF, &INFO, &prune::PRUNE]),
+    act: Act::Group(&[&check::CHECK, &df::DF, &INFO, &prune::PRUNE, &service::SERVICE]),
     ..Command::NEW
 };

@@ -18,6 +18,7 @@ mod resolve;
 mod signal;
 mod size;
 mod start;
+pub mod start_all;
 mod state;
 mod stop;
 pub mod wait;

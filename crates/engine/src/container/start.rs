@@ -38,6 +38,7 @@ impl Engine {
             return Err(Failure::new(Kind::Conflict, format!("container {} is already running", container.name)));
         }
         stead_monitor::settle(&self.root, &self.run_root, &container.id)?;
+        self.forget_stop(&container)?;
         self.prepare_held(&container).inspect_err(|_failure| {
             // What was activated for a start that did not come is let go; a failure of that is found by `system check`.
             drop(self.release_mounts(&container));

@@ -1,0 +1,113 @@
+//! libpod's database: BoltDB up to Podman 4, SQLite from Podman 5 on. Both give JSON texts by name.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use rusqlite::Connection;
+
+use crate::bolt::{self, Bucket, Item};
+use crate::error::damaged;
+use crate::tree::Source;
+use crate::{Error, Result};
+
+/// Largest database file.
+const DB_MAX: u64 = 256 << 20;
+/// Longest text of one row.
+const TEXT_MAX: i64 = 16 << 20;
+/// Rows of one table at most.
+const ROWS_MAX: usize = 100_000;
+const BOLT: &str = "libpod/bolt_state.db";
+const SQLITE: &str = "db.sql";
+
+/// What the database knows.
+#[derive(Default)]
+pub(super) struct Database {
+    /// The config of each volume.
+    pub(super) volumes: BTreeMap<String, Vec<u8>>,
+    /// Config and state of each container.
+    pub(super) containers: BTreeMap<String, (Vec<u8>, Vec<u8>)>,
+    /// A word about how complete this is.
+    pub(super) remark: Option<String>,
+}
+
+impl Database {
+    /// Reads the newer of the two that is there.
+    pub(super) fn read(source: &Source) -> Result<Self> {
+        if let Some(bytes) = source.read(Path::new(SQLITE), DB_MAX)? {
+            let mut database = sqlite(bytes).map_err(|error| damaged(source.path(Path::new(SQLITE)), error))?;
+            let wal = source.stat(Path::new("db.sql-wal")).is_ok_and(|stat| stat.st_size > 0);
+            database.remark =
+                wal.then(|| "Podman's database has changes that are not in its main file: run `podman ps` once and try again".to_owned());
+            return Ok(database);
+        }
+        match source.read(Path::new(BOLT), DB_MAX)? {
+            Some(bytes) => bolt(&bytes).map_err(|error| damaged(source.path(Path::new(BOLT)), error)),
+            None => {
+                Err(Error::NoRoot { path: source.shown().to_path_buf(), maker: "Podman", wanted: "db.sql and no libpod/bolt_state.db" })
+            }
+        }
+    }
+}
+
+fn bolt(bytes: &[u8]) -> Result<Database, bolt::Damage> {
+    let root = bolt::open(bytes)?;
+    let mut database = Database::default();
+    for (name, bucket) in below(&root, b"vol")? {
+        if let Some(config) = bucket.value(b"config")? {
+            database.volumes.insert(name, config.to_vec());
+        }
+    }
+    for (id, bucket) in below(&root, b"ctr")? {
+        if let Some(config) = bucket.value(b"config")? {
+            let state = bucket.value(b"state")?.unwrap_or_default();
+            database.containers.insert(id, (config.to_vec(), state.to_vec()));
+        }
+    }
+    Ok(database)
+}
+
+/// The buckets below a bucket of the root.
+fn below<'a>(root: &Bucket<'a>, name: &[u8]) -> Result<Vec<(String, Bucket<'a>)>, bolt::Damage> {
+    let Some(parent) = root.bucket(name)? else { return Ok(Vec::new()) };
+    let named = |(key, item): (&[u8], Item<'a>)| match item {
+        Item::Bucket(bucket) => Some((String::from_utf8(key.to_vec()).ok()?, bucket)),
+        Item::Value(_) => None,
+    };
+    Ok(parent.items()?.into_iter().filter_map(named).collect())
+}
+
+/// The file is given to SQLite as bytes, so nothing is opened, locked or written below the source.
+fn sqlite(mut bytes: Vec<u8>) -> rusqlite::Result<Database> {
+    // Bytes 18 and 19 say that a write-ahead log belongs to the file; in memory there is none.
+    if let Some(versions) = bytes.get_mut(18..20) {
+        versions.fill(1);
+    }
+    let mut connection = Connection::open_in_memory()?;
+    let length = bytes.len();
+    connection.deserialize_read_exact("main", bytes.as_slice(), length, true)?;
+    drop(bytes);
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    let mut database = Database { volumes: table(&connection, "VolumeConfig", "Name", "JSON")?, ..Database::default() };
+    let mut states = table(&connection, "ContainerState", "ID", "JSON")?;
+    for (id, config) in table(&connection, "ContainerConfig", "ID", "JSON")? {
+        let state = states.remove(&id).unwrap_or_default();
+        database.containers.insert(id, (config, state));
+    }
+    Ok(database)
+}
+
+/// The rows of a plain table; none where it is a view, a virtual table or computes its columns, because those may do anything.
+fn table(connection: &Connection, name: &str, key: &str, value: &str) -> rusqlite::Result<BTreeMap<String, Vec<u8>>> {
+    let plain = "SELECT count(*) FROM sqlite_schema WHERE name = ?1 AND type = 'table' AND rootpage > 0 AND length(sql) < 4096
+                 AND sql LIKE 'CREATE TABLE %' AND sql NOT LIKE '%GENERATED%' AND sql NOT LIKE '% AS (%' AND sql NOT LIKE '%) AS(%'";
+    if connection.query_row(plain, [name], |row| row.get::<_, i64>(0))? != 1 {
+        return Ok(BTreeMap::new());
+    }
+    let text = format!(
+        "SELECT {key}, {value} FROM {name} WHERE typeof({key}) = 'text' AND typeof({value}) = 'text' AND length({value}) <= ?1 LIMIT {ROWS_MAX}"
+    );
+    let mut statement = connection.prepare(&text)?;
+    let rows = statement.query_map([TEXT_MAX], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?.into_bytes())))?;
+    rows.collect()
+}
