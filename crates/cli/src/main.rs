@@ -17,6 +17,7 @@ mod inspect;
 mod listing;
 mod output;
 mod roles;
+mod serve;
 mod system;
 mod terminal;
 mod volume;

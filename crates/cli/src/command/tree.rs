@@ -1,7 +1,7 @@
 //! The tree of commands. Most commands exist twice, as in Docker: `stead run` and `stead container run`.
 
 use crate::command::{Act, Command, Completes, Flag, switch, text};
-use crate::{completion, container, image, system, volume};
+use crate::{completion, container, image, serve, system, volume};
 
 /// The flags before the command.
 const GLOBAL: [Flag; 5] = [
@@ -55,6 +55,7 @@ pub(crate) static ROOT: Command = Command {
         &image::rm::RMI,
         &image::save::SAVE,
         &image::tag::TAG,
+        &serve::SERVE,
         &system::INFO,
         &system::inspect::INSPECT,
         &system::VERSION,

@@ -1,0 +1,237 @@
+//! From a request to its answer: version, route, handler on a thread that may block, and the bridge back to hyper.
+
+use std::io::{self, Write};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::{Bytes, Frame, Incoming, SizeHint};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{HeaderMap, Request, Response, StatusCode};
+use stead_engine::Engine;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::ask::{Ask, BodyReader};
+use crate::hijack::Peer;
+use crate::query::{Query, unescape};
+use crate::reply::{Body, Reply, Taker};
+use crate::route::Answer;
+use crate::version::{NEWEST, Version};
+use crate::{failure, route};
+
+/// What hyper sends.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// All of it.
+    Whole(Option<Bytes>),
+    /// Bit by bit.
+    Stream(mpsc::Receiver<io::Result<Bytes>>),
+}
+
+impl hyper::body::Body for Sent {
+    type Data = Bytes;
+    type Error = io::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+        match &mut *self {
+            Self::Whole(bytes) => Poll::Ready(bytes.take().filter(|b| !b.is_empty()).map(|b| Ok(Frame::data(b)))),
+            Self::Stream(chunks) => chunks.poll_recv(cx).map(|chunk| chunk.map(|chunk| chunk.map(Frame::data))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::Whole(bytes) if bytes.as_ref().is_none_or(Bytes::is_empty))
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match self {
+            Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, |b| u64::try_from(b.len()).unwrap_or(0))),
+            Self::Stream(_) => SizeHint::default(),
+        }
+    }
+}
+
+/// A connection to be handed over: the head that hyper will not send, and who takes it.
+pub(crate) struct Takeover {
+    pub(crate) head: Vec<u8>,
+    pub(crate) take: Taker,
+}
+
+/// What one connection's requests share.
+#[derive(Debug, Clone)]
+pub(crate) struct Door {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) peer: Peer,
+    pub(crate) takeovers: mpsc::UnboundedSender<Takeover>,
+}
+
+impl std::fmt::Debug for Takeover {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Takeover").finish_non_exhaustive()
+    }
+}
+
+/// Answers one request. Never fails: whatever goes wrong is an answer.
+pub(crate) async fn answer(door: Door, request: Request<Incoming>) -> Response<Sent> {
+    let (sender, receiver) = oneshot::channel();
+    let runtime = Handle::current();
+    // The handler's thread outlives this future where the client leaves; it sees that by its writes or its peer.
+    drop(tokio::task::spawn_blocking(move || {
+        let asks_upgrade = request.headers().contains_key("upgrade");
+        let reply = handle(&door, request, runtime).unwrap_or_else(|failure| failure::reply(&failure));
+        deliver(&door, reply, asks_upgrade, sender);
+    }));
+    match receiver.await {
+        Ok(response) => response,
+        // The handler panicked; the message is in our log, not for the client.
+        Err(_dropped) => response(&failure::message(500, "internal error: the handler of this request failed"), Sent::Whole(None)),
+    }
+}
+
+/// On the blocking thread: finds the handler and runs it.
+fn handle(door: &Door, request: Request<Incoming>, runtime: Handle) -> Answer {
+    let (head, incoming) = request.into_parts();
+    let path = unescape(head.uri.path())?;
+    let (version, path) = match versioned(&path) {
+        Some((version, rest)) => (version, rest),
+        None => (NEWEST, path.as_str()),
+    };
+    let Some((route, params)) = route::find(&head.method, path, version) else {
+        return Ok(failure::message(404, "page not found"));
+    };
+    let mut ask = Ask {
+        engine: Arc::clone(&door.engine),
+        method: head.method,
+        version: version.check()?,
+        params,
+        query: Query::parse(head.uri.query().unwrap_or_default())?,
+        headers: head.headers,
+        body: BodyReader::new(incoming, runtime),
+        peer: door.peer.clone(),
+    };
+    (route.act)(&mut ask)
+}
+
+/// Splits `/v1.50/info`.
+fn versioned(path: &str) -> Option<(Version, &str)> {
+    let rest = path.strip_prefix("/v")?;
+    let (version, _) = rest.split_once('/')?;
+    Some((Version::parse(version)?, &rest[version.len()..]))
+}
+
+/// Sends the head, then lets a stream write on this thread.
+fn deliver(door: &Door, reply: Reply, asks_upgrade: bool, sender: oneshot::Sender<Response<Sent>>) {
+    let head = head(&reply);
+    match reply.body {
+        Body::Whole(bytes) => drop(sender.send(build(reply.status, head, Sent::Whole(Some(bytes.into()))))),
+        Body::Stream(write) => {
+            let (chunks, receiver) = mpsc::channel(4);
+            if sender.send(build(reply.status, head, Sent::Stream(receiver))).is_err() {
+                return;
+            }
+            let mut writer = Chunks(chunks);
+            if let Err(error) = write(&mut writer) {
+                // Without this the client would take the broken stream for a whole one.
+                drop(writer.0.blocking_send(Err(error)));
+            }
+        }
+        Body::Hijack(take) => {
+            let takeover = Takeover { head: raw_head(&head, asks_upgrade), take };
+            if door.takeovers.send(takeover).is_ok() {
+                // hyper must not answer: the connection is taken from it, and with it the future that waits here.
+                std::mem::forget(sender);
+            }
+        }
+    }
+}
+
+/// Each write becomes one chunk.
+struct Chunks(mpsc::Sender<io::Result<Bytes>>);
+
+impl Write for Chunks {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if !bytes.is_empty() {
+            let chunk = Bytes::copy_from_slice(bytes);
+            self.0.blocking_send(Ok(chunk)).map_err(|_left| io::Error::from(io::ErrorKind::BrokenPipe))?;
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Docker's headers on every answer, and the reply's own.
+fn head(reply: &Reply) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let version = NEWEST.to_string();
+    let server = concat!("Stead/", env!("CARGO_PKG_VERSION"), " (linux)");
+    let fixed = [("api-version", version.as_str()), ("docker-experimental", "false"), ("ostype", "linux"), ("server", server)];
+    let own = reply.headers.iter().map(|(name, value)| (*name, value.as_str()));
+    for (name, value) in fixed.into_iter().chain(reply.content_type.map(|kind| ("content-type", kind))).chain(own) {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            headers.insert(name, value);
+        }
+    }
+    headers
+}
+
+fn build(status: u16, headers: HeaderMap, body: Sent) -> Response<Sent> {
+    let mut response = Response::new(body);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.headers_mut() = headers;
+    response
+}
+
+fn response(reply: &Reply, fallback: Sent) -> Response<Sent> {
+    let body = match &reply.body {
+        Body::Whole(bytes) => Sent::Whole(Some(Bytes::copy_from_slice(bytes))),
+        Body::Stream(_) | Body::Hijack(_) => fallback,
+    };
+    build(reply.status, head(reply), body)
+}
+
+/// The head of a hijacked answer, written by us: no length, no chunks.
+fn raw_head(headers: &HeaderMap, upgrade: bool) -> Vec<u8> {
+    let mut out = Vec::from(if upgrade {
+        &b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"[..]
+    } else {
+        &b"HTTP/1.1 200 OK\r\n"[..]
+    });
+    for (name, value) in headers {
+        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(b": ");
+        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(b"\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_is_part_of_the_path_or_not() {
+        assert_eq!(versioned("/v1.41/info"), Some((Version(1, 41), "/info")));
+        assert_eq!(versioned("/v1.41"), None);
+        assert_eq!(versioned("/volumes"), None);
+        assert_eq!(versioned("/version"), None);
+        assert_eq!(versioned("/vx/info"), None);
+    }
+
+    #[test]
+    fn a_hijacked_answer_has_a_head_and_no_length() {
+        let mut headers = HeaderMap::new();
+        headers.insert("content-type", HeaderValue::from_static("application/vnd.docker.raw-stream"));
+        let text = String::from_utf8(raw_head(&headers, true)).unwrap();
+        assert_eq!(
+            text,
+            "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\ncontent-type: application/vnd.docker.raw-stream\r\n\r\n"
+        );
+        assert!(raw_head(&headers, false).starts_with(b"HTTP/1.1 200 OK\r\n"));
+    }
+}

@@ -1,0 +1,207 @@
+//! One request as a handler sees it.
+
+use std::io::{self, Read};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use hyper::body::{Body as _, Bytes, Incoming};
+use hyper::{HeaderMap, Method};
+use serde::de::DeserializeOwned;
+use stead_engine::{Engine, Failure};
+use tokio::runtime::Handle;
+
+use crate::hijack::Peer;
+use crate::query::Query;
+use crate::route::Params;
+use crate::version::Version;
+
+/// The longest JSON body; a create with a full environment is far below it.
+const JSON_MAX: usize = 8 << 20;
+
+/// One request.
+#[derive(Debug)]
+pub(crate) struct Ask {
+    pub(crate) engine: Arc<Engine>,
+    pub(crate) method: Method,
+    pub(crate) version: Version,
+    pub(crate) params: Params,
+    pub(crate) query: Query,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: BodyReader,
+    pub(crate) peer: Peer,
+}
+
+impl Ask {
+    /// The engine.
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
+    }
+
+    /// The version the client speaks.
+    pub(crate) fn version(&self) -> Version {
+        self.version
+    }
+
+    /// A named part of the path; empty when the route has none of this name.
+    pub(crate) fn param(&self, name: &str) -> &str {
+        self.params.iter().find(|(n, _)| *n == name).map_or("", |(_, value)| value.as_str())
+    }
+
+    /// The query.
+    pub(crate) fn query(&self) -> &Query {
+        &self.query
+    }
+
+    /// A header, if it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    /// Whether the client is still there, for whoever waits long without a word to it.
+    pub(crate) fn peer(&self) -> &Peer {
+        &self.peer
+    }
+
+    /// The body as JSON: bounded, fields that are not known are let be, an empty body is the default.
+    ///
+    /// # Errors
+    /// Docker's words for a body that is no JSON or does not say it is.
+    pub(crate) fn json<T: DeserializeOwned + Default>(&mut self) -> Result<T, Failure> {
+        Ok(self.json_if_any()?.unwrap_or_default())
+    }
+
+    /// The same, telling an empty body from one that says nothing.
+    ///
+    /// # Errors
+    /// As [`Ask::json`].
+    pub(crate) fn json_if_any<T: DeserializeOwned>(&mut self) -> Result<Option<T>, Failure> {
+        let kind = self.header("content-type").unwrap_or_default().to_owned();
+        if kind.is_empty() && self.body.is_empty() {
+            return Ok(None);
+        }
+        check_json(&kind)?;
+        if self.body.is_empty() {
+            return Ok(None);
+        }
+        let mut text = Vec::new();
+        let limit = u64::try_from(JSON_MAX).unwrap_or(u64::MAX) + 1;
+        self.body.by_ref().take(limit).read_to_end(&mut text).map_err(|error| Failure::invalid(format!("invalid JSON: {error}")))?;
+        if text.len() > JSON_MAX {
+            return Err(Failure::invalid("invalid JSON: request body too large"));
+        }
+        parse(&text)
+    }
+
+    /// The body as it comes.
+    pub(crate) fn body(&mut self) -> &mut BodyReader {
+        &mut self.body
+    }
+}
+
+fn check_json(kind: &str) -> Result<(), Failure> {
+    let media = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    match media.as_str() {
+        "application/json" => Ok(()),
+        "" => Err(Failure::invalid(format!("malformed Content-Type header ({kind}): mime: no media type"))),
+        _ => Err(Failure::invalid(format!("unsupported Content-Type header ({media}): must be 'application/json'"))),
+    }
+}
+
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<Option<T>, Failure> {
+    if text.iter().all(u8::is_ascii_whitespace) {
+        return Err(Failure::invalid("invalid JSON: got EOF while reading request body"));
+    }
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Option<T>>();
+    let value = match values.next() {
+        Some(Ok(value)) => value,
+        Some(Err(error)) => return Err(Failure::invalid(format!("invalid JSON: {error}"))),
+        None => return Err(Failure::invalid("invalid JSON: got EOF while reading request body")),
+    };
+    if text[values.byte_offset()..].iter().all(u8::is_ascii_whitespace) {
+        Ok(value)
+    } else {
+        Err(Failure::invalid("unexpected content after JSON"))
+    }
+}
+
+/// The request's body, read on a thread that may block.
+pub(crate) struct BodyReader {
+    incoming: Option<Incoming>,
+    runtime: Option<Handle>,
+    rest: Bytes,
+    empty: bool,
+}
+
+impl std::fmt::Debug for BodyReader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BodyReader").field("empty", &self.empty).finish_non_exhaustive()
+    }
+}
+
+impl BodyReader {
+    /// Over a body that hyper receives.
+    pub(crate) fn new(incoming: Incoming, runtime: Handle) -> Self {
+        let empty = incoming.is_end_stream();
+        Self { incoming: Some(incoming), runtime: Some(runtime), rest: Bytes::new(), empty }
+    }
+
+    /// Whether the request announced no body.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.empty
+    }
+}
+
+impl Read for BodyReader {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while self.rest.is_empty() {
+            let (Some(incoming), Some(runtime)) = (&mut self.incoming, &self.runtime) else { return Ok(0) };
+            match runtime.block_on(Frame(incoming)) {
+                None => self.incoming = None,
+                Some(Err(error)) => return Err(io::Error::other(error)),
+                Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
+            }
+        }
+        let count = buffer.len().min(self.rest.len());
+        buffer[..count].copy_from_slice(&self.rest.split_to(count));
+        Ok(count)
+    }
+}
+
+/// The next frame of a body.
+struct Frame<'a>(&'a mut Incoming);
+
+impl Future for Frame<'_> {
+    type Output = Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut *self.0).poll_frame(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bodies_are_refused_in_dockers_words() {
+        let message = |text: &str| parse::<Vec<u8>>(text.as_bytes()).unwrap_err().message;
+        assert_eq!(message("[1] x"), "unexpected content after JSON");
+        assert_eq!(message("[1][2]"), "unexpected content after JSON");
+        assert_eq!(message(" \n"), "invalid JSON: got EOF while reading request body");
+        assert!(message("[1").starts_with("invalid JSON: "));
+        assert_eq!(parse::<Vec<u8>>(b" [1] \n"), Ok(Some(vec![1])));
+        assert_eq!(parse::<Vec<u8>>(b"null"), Ok(None));
+        assert!(message(&"[".repeat(10_000)).starts_with("invalid JSON: "));
+    }
+
+    #[test]
+    fn only_json_is_json() {
+        assert!(check_json("application/json; charset=utf-8").is_ok() && check_json("Application/JSON").is_ok());
+        assert_eq!(
+            check_json("text/plain").unwrap_err().message,
+            "unsupported Content-Type header (text/plain): must be 'application/json'"
+        );
+        assert_eq!(check_json("").unwrap_err().message, "malformed Content-Type header (): mime: no media type");
+    }
+}

@@ -1,0 +1,25 @@
+//! The Engine API: Docker's HTTP in front of the engine's verbs.
+//!
+//! - Purpose: Docker's own clients work unmodified.
+//! - Door: [`serve()`], [`Listener`].
+//! - Knows: HTTP/1.1, routes, versions of the API, hijacked streams, limits on what a client may send.
+//! - Must not know: records, mounts, cgroups; those are behind the engine.
+//! - If we crash here: clients lose their connection and nothing else. Containers have their monitors, state is on disk.
+
+mod answer;
+mod ask;
+mod container;
+mod exec;
+mod failure;
+mod hijack;
+mod image;
+mod network;
+mod query;
+mod reply;
+mod route;
+mod serve;
+mod system;
+mod version;
+mod volume;
+
+pub use serve::{Listener, serve};

@@ -1,0 +1,17 @@
+//! The engine itself: one verb a file.
+
+mod info;
+mod ping;
+mod version;
+
+use hyper::Method;
+
+use crate::route::{Route, route};
+
+/// The routes of this noun.
+pub(crate) const ROUTES: &[Route] = &[
+    route(Method::GET, "/_ping", ping::get),
+    route(Method::HEAD, "/_ping", ping::get),
+    route(Method::GET, "/version", version::get),
+    route(Method::GET, "/info", info::get),
+];
