@@ -51,6 +51,8 @@ paths!(Root {
     image_blobs => "images/blobs/sha256";
     /// Archives and blobs being received.
     images_staging => "images/.staging";
+    /// Where layers came from or went to: a memory that may be lost.
+    image_sources => "images/sources";
     /// Unpacked layers by diff id.
     layers => "layers";
     /// Layers being unpacked.

@@ -44,6 +44,15 @@ pub enum Error {
     /// A `--change` that is refused.
     #[error(transparent)]
     Change(#[from] import::ChangeError),
+    /// A push of something that is not here.
+    #[error("{0}")]
+    Push(String),
+    /// `--all-tags` of one tag.
+    #[error("tag can't be used with --all-tags/-a")]
+    AllTags,
+    /// Whoever wanted it has left.
+    #[error("context canceled")]
+    Cancelled,
     /// The target of a tag has a digest.
     #[error("refusing to create a tag with a digest reference")]
     TagWithDigest,
@@ -109,6 +118,12 @@ pub enum Conflict {
         /// Short container id.
         container: String,
     },
+    /// Not even with force.
+    #[error("unable to delete {image} (cannot be forced) - image has dependent child images")]
+    Children {
+        /// Short image id.
+        image: String,
+    },
     /// With force only.
     #[error("unable to delete {image} (must be forced) - image is referenced in multiple repositories")]
     Repositories {
@@ -131,8 +146,9 @@ impl Error {
             | Self::Archive(_)
             | Self::Manifest(_)
             | Self::Change(_)
+            | Self::AllTags
             | Self::TagWithDigest => Kind::Invalid,
-            Self::NotFound(_) | Self::OtherPlatform { .. } => Kind::NotFound,
+            Self::NotFound(_) | Self::OtherPlatform { .. } | Self::Push(_) => Kind::NotFound,
             Self::Conflict(_) => Kind::Conflict,
             Self::Registry(error) => error.kind(),
             Self::Layer(fault) => fault.kind,
@@ -140,7 +156,7 @@ impl Error {
             Self::Sys(error) if error.io_kind() == io::ErrorKind::StorageFull => Kind::NoSpace,
             Self::Stream { source, .. } if source.kind() == io::ErrorKind::StorageFull => Kind::NoSpace,
             Self::Stream { .. } => Kind::Invalid,
-            Self::Sys(_) | Self::Damaged { .. } => Kind::Internal,
+            Self::Sys(_) | Self::Damaged { .. } | Self::Cancelled => Kind::Internal,
         }
     }
 }

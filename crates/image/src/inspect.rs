@@ -22,12 +22,15 @@ impl Images {
         let raw = Digest::parse(&image.id).ok().and_then(|id| self.read_blob(&id).ok());
         let raw: Value = raw.and_then(|raw| serde_json::from_slice(&raw).ok()).unwrap_or(Value::Null);
         let config = &image.config;
+        // As Docker: what the config does not say, its last step may.
+        let last = config.history.last().map_or("", |step| &step.comment);
+        let comment = if config.comment.is_empty() { last } else { &config.comment };
         let mut out = json!({
             "Id": image.id,
             "RepoTags": image.tags,
             "RepoDigests": image.digests,
-            "Parent": "",
-            "Comment": config.comment,
+            "Parent": image.parent,
+            "Comment": comment,
             "Created": config.created,
             "DockerVersion": config.docker_version,
             "Author": config.author,
@@ -38,6 +41,15 @@ impl Images {
             self.complete(map, image);
         }
         out
+    }
+
+    /// What clients before API 1.45 also see: the container an image was committed from.
+    #[must_use]
+    pub fn origin(&self, image: &ImageRecord) -> (Value, Value) {
+        let raw = Digest::parse(&image.id).ok().and_then(|id| self.read_blob(&id).ok());
+        let raw: Value = raw.and_then(|raw| serde_json::from_slice(&raw).ok()).unwrap_or(Value::Null);
+        let container = raw.get("container").filter(|v| v.is_string()).cloned().unwrap_or_else(|| json!(""));
+        (container, raw.get("container_config").filter(|v| v.is_object()).cloned().unwrap_or(Value::Null))
     }
 
     fn complete(&self, map: &mut Map<String, Value>, image: &ImageRecord) {

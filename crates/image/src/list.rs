@@ -26,7 +26,7 @@ pub struct Summary {
     pub id: String,
     /// Labels; `null` when there are none.
     pub labels: Option<Labels>,
-    /// Always empty: no image here is built on another.
+    /// The image it was committed on.
     pub parent_id: String,
     /// `name@sha256:…`.
     pub repo_digests: Vec<String>,
@@ -39,11 +39,12 @@ pub struct Summary {
 }
 
 impl Images {
-    /// The images the filters let through, newest first. `reference` filters also narrow the names that are shown.
+    /// The images the filters let through, newest first. `reference` filters also narrow the names that are shown. Without `all`, images
+    /// that have no name and are only what others were committed on are left out.
     ///
     /// # Errors
     /// A filter Docker does not know or a value that does not fit; `before`/`since` an image that is not there.
-    pub fn list(&self, filters: &Filters) -> Result<Vec<Summary>> {
+    pub fn list(&self, filters: &Filters, all: bool) -> Result<Vec<Summary>> {
         filters.check(&FILTERS)?;
         let dangling = filters.flag("dangling")?;
         let bound = |key: &str| -> Result<Option<Time>> {
@@ -53,7 +54,12 @@ impl Images {
         let (before, since) = (bound("before")?, bound("since")?);
         let until = until(filters)?;
         let mut shown = Vec::new();
-        for mut image in self.list_records()? {
+        let records = self.list_records()?;
+        let parents: BTreeSet<String> = records.iter().map(|image| image.parent.clone()).collect();
+        for mut image in records {
+            if !all && image.tags.is_empty() && image.digests.is_empty() && parents.contains(&image.id) {
+                continue;
+            }
             let created = image.created().unwrap_or(Time::from_nanos(0));
             let fits = before.is_none_or(|t| created < t) && since.is_none_or(|t| created > t) && until.is_none_or(|t| created < t);
             if !fits || !filters.labels(&image.config.config.labels) {
@@ -102,7 +108,7 @@ impl Summary {
             created: image.created().map_or(0, Time::seconds),
             id: image.id.clone(),
             labels: (!labels.is_empty()).then(|| labels.clone()),
-            parent_id: String::new(),
+            parent_id: image.parent.clone(),
             repo_digests: image.digests.clone(),
             repo_tags: image.tags.clone(),
             shared_size: -1,

@@ -13,8 +13,9 @@ pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+jso
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 pub(crate) const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
-const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar";
+pub(crate) const DOCKER_LAYER_GZIP: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
 /// Layers of one image at most: overlayfs stacks 500, Docker allows 127.
 pub(crate) const LAYERS_MAX: usize = 500;
@@ -135,6 +136,13 @@ impl Manifest {
             }
         }
         Ok(())
+    }
+}
+
+impl Descriptor {
+    /// Whether the content is compressed with gzip, as the manifest says.
+    pub(crate) fn is_gzip(&self) -> bool {
+        self.media_type == DOCKER_LAYER_GZIP || self.media_type.strip_prefix(OCI_LAYER) == Some("+gzip")
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a long job tells while it runs, in Docker's words, so that a terminal and the API can show it alike.
 
+use crate::push::Pushed;
+
 /// One line of progress. `id` is a short layer id (a line of its own on a terminal) or empty for a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event<'a> {
@@ -17,6 +19,14 @@ pub struct Event<'a> {
 pub trait Progress: Sync {
     /// One thing happened.
     fn event(&self, event: &Event<'_>);
+
+    /// A tag arrived at its registry.
+    fn pushed(&self, _pushed: &Pushed) {}
+
+    /// Whether nobody waits for the job any more: it ends at its next step.
+    fn is_cancelled(&self) -> bool {
+        false
+    }
 }
 
 /// Nobody wants to know.

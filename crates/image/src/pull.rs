@@ -9,7 +9,7 @@ use stead_base::Digest;
 use crate::images::{Draft, by_id};
 use crate::manifest::{DEPTH_MAX, Descriptor, Document, Manifest};
 use crate::progress::{Event, say};
-use crate::registry::{Access, Blob, Client};
+use crate::registry::{Access, Blob, Client, Purpose};
 use crate::{Error, ImageConfig, ImageRecord, Images, Platform, Progress, Reference, Result, parallel, registry};
 
 /// Layers downloaded at once, Docker's `max-concurrent-downloads`.
@@ -56,7 +56,7 @@ impl Images {
         let label = reference.tag().map_or_else(|| reference.digest().map(Digest::to_string).unwrap_or_default(), str::to_owned);
         let mut failed = None;
         for base in options.access.bases(reference.domain()) {
-            let client = Client::new(&options.access, &base, &reference);
+            let client = Client::new(&options.access, &base, Some(&reference), Purpose::Pull);
             match find(&client, &reference, wanted.as_ref()) {
                 Ok(found) => {
                     say(progress, &label, &format!("Pulling from {}", reference.path()));
@@ -64,6 +64,28 @@ impl Images {
                 }
                 // An answer of the registry itself says more than the silence of a scheme it does not speak.
                 Err(error) => keep_better(&mut failed, error),
+            }
+        }
+        Err(failed.unwrap_or_else(|| registry::Error::Unknown(reference.familiar()).into()))
+    }
+
+    /// Pulls every tag of a repository, one after the other, and answers the images.
+    ///
+    /// # Errors
+    /// As [`Images::pull`]; a text with a tag or a digest.
+    pub fn pull_all_tags(&self, text: &str, options: &PullOptions, progress: &dyn Progress) -> Result<Vec<Pulled>> {
+        let reference = Reference::parse(text)?;
+        if reference.tag().is_some() || reference.digest().is_some() {
+            return Err(Error::AllTags);
+        }
+        let mut failed = None;
+        for base in options.access.bases(reference.domain()) {
+            match Client::new(&options.access, &base, Some(&reference), Purpose::Pull).tags() {
+                Ok(tags) => {
+                    let named = tags.iter().filter_map(|tag| reference.with_tag(tag));
+                    return named.map(|one| self.pull(&one.canonical(), options, progress)).collect();
+                }
+                Err(error) => keep_better(&mut failed, error.into()),
             }
         }
         Err(failed.unwrap_or_else(|| registry::Error::Unknown(reference.familiar()).into()))
@@ -86,6 +108,9 @@ impl Images {
         for (diff_id, layer) in diff_ids.iter().zip(&found.manifest.layers).filter(|(diff_id, _)| seen.insert(*diff_id)) {
             // A damaged layer is as good as none: unpacking it again mends it.
             if self.layers.get(diff_id).is_ok_and(|layer| layer.is_some()) {
+                if layer.is_gzip() {
+                    self.remember_source(diff_id, reference, &layer.digest, layer.size);
+                }
                 say(progress, layer.digest.short(), "Already exists");
             } else {
                 say(progress, layer.digest.short(), "Pulling fs layer");
@@ -95,7 +120,7 @@ impl Images {
         for (_, layer) in jobs.iter().skip(DOWNLOADS_AT_ONCE) {
             say(progress, layer.digest.short(), "Waiting");
         }
-        parallel::each(&jobs, DOWNLOADS_AT_ONCE, |(diff_id, layer)| self.pull_layer(client, diff_id, layer, progress))?;
+        parallel::each(&jobs, DOWNLOADS_AT_ONCE, |(diff_id, layer)| self.pull_layer(client, reference, diff_id, layer, progress))?;
         let mut size = 0;
         for diff_id in &diff_ids {
             size += self.layers.get(diff_id)?.map_or(0, |layer| layer.size);
@@ -113,7 +138,17 @@ impl Images {
         Ok(Pulled { image, digest: found.digest.clone(), newer: published.changed })
     }
 
-    fn pull_layer(&self, client: &Client<'_>, diff_id: &Digest, layer: &Descriptor, progress: &dyn Progress) -> Result<()> {
+    fn pull_layer(
+        &self,
+        client: &Client<'_>,
+        reference: &Reference,
+        diff_id: &Digest,
+        layer: &Descriptor,
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        if progress.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
         let id = layer.digest.short();
         let last = AtomicU64::new(0);
         let tell = |at: u64| {
@@ -130,6 +165,9 @@ impl Images {
             io::copy(&mut stream, &mut io::sink()).map_err(|source| Error::Stream { act: "pull", source })?;
         }
         unpacked?;
+        if layer.is_gzip() {
+            self.remember_source(diff_id, reference, &layer.digest, layer.size);
+        }
         say(progress, id, "Pull complete");
         Ok(())
     }
@@ -146,6 +184,9 @@ struct Ending<'a, R> {
 
 impl<R: Read> Read for Ending<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.progress.is_cancelled() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, Error::Cancelled.to_string()));
+        }
         let n = self.from.read(buf)?;
         if n == 0 && !buf.is_empty() && !self.ended {
             self.ended = true;

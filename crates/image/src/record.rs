@@ -78,9 +78,13 @@ impl Record for ImageRecord {
         None
     }
 
-    /// An image holds its layers.
+    /// An image holds its layers, and knows what it was committed on.
     fn refs(&self) -> Vec<Ref> {
-        self.diff_ids().iter().map(|id| Ref { kind: LAYER_KIND, id: id.to_string() }).collect()
+        let mut refs: Vec<Ref> = self.diff_ids().iter().map(|id| Ref { kind: LAYER_KIND, id: id.to_string() }).collect();
+        if !self.parent.is_empty() {
+            refs.push(Ref { kind: Self::KIND, id: self.parent.clone() });
+        }
+        refs
     }
 }
 

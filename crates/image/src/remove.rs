@@ -25,24 +25,28 @@ pub type Running<'a> = &'a dyn Fn(&str) -> bool;
 #[derive(Default)]
 struct Decision {
     lines: Vec<Removed>,
-    gone: Option<ImageRecord>,
+    gone: Vec<ImageRecord>,
 }
 
 impl Images {
     /// Removes a name, and the image when it was its last one; or an image by id with all its names.
     ///
     /// With `force`, an image that only stopped containers use loses its names and is not found any more; its files stay until the
-    /// last of these containers is removed ([`Images::sweep`]).
+    /// last of these containers is removed ([`Images::sweep`]). Images without a name that it was committed on go with it, unless `no_prune`.
     ///
     /// # Errors
     /// No such image; Docker's conflicts.
-    pub fn remove(&self, text: &str, force: bool, running: Running<'_>) -> Result<Vec<Removed>> {
-        let decision = self.store.publish(|tx| decide(tx, text, force, running))?;
-        let mut lines = decision.lines;
-        if let Some(image) = decision.gone {
-            lines.extend(self.drop_content(&image)?);
-        }
-        Ok(lines)
+    #[expect(clippy::fn_params_excessive_bools, reason = "the two flags of Docker's request")]
+    pub fn remove(&self, text: &str, force: bool, no_prune: bool, running: Running<'_>) -> Result<Vec<Removed>> {
+        let mut decision = self.store.publish(|tx| {
+            let mut decision = decide(tx, text, force, running)?;
+            if !no_prune {
+                prune_parents(tx, &mut decision)?;
+            }
+            Ok::<_, Error>(decision)
+        })?;
+        self.drop_contents(&mut decision)?;
+        Ok(decision.lines)
     }
 
     /// Removes images without a name that no container uses; `all` those with names too. Those younger than `until` or refused by
@@ -56,22 +60,19 @@ impl Images {
             if keep(&image) || (!all && !image.tags.is_empty()) {
                 continue;
             }
-            let decision = self.store.publish(|tx| {
+            let mut decision = self.store.publish(|tx| {
                 let mut decision = Decision::default();
-                if containers(tx, &image.id)?.is_empty() {
+                if containers(tx, &image.id)?.is_empty() && !has_children(tx, &image.id)? {
                     for name in names_of(tx, &image.id)? {
                         untag(tx, &name, &mut decision)?;
                     }
                     delete(tx, &image.id, &mut decision)?;
+                    prune_parents(tx, &mut decision)?;
                 }
                 Ok::<_, Error>(decision)
             })?;
+            freed += self.drop_contents(&mut decision)?;
             lines.extend(decision.lines);
-            if let Some(image) = decision.gone {
-                let before = self.present_size(&image);
-                lines.extend(self.drop_content(&image)?);
-                freed += before.saturating_sub(self.present_size(&image));
-            }
         }
         Ok((lines, freed))
     }
@@ -98,10 +99,22 @@ impl Images {
         }
         for layer in self.layers.list()? {
             if self.unused(LAYER_KIND, layer.as_str()) && self.layers.remove(&layer, &|| self.unused(LAYER_KIND, layer.as_str()))? {
+                self.forget_sources(&layer);
                 lines.push(Removed::Deleted(layer.to_string()));
             }
         }
         Ok(lines)
+    }
+
+    /// Removes what the images that are gone had for themselves, says so in the decision, and answers the bytes that became free.
+    fn drop_contents(&self, decision: &mut Decision) -> Result<u64> {
+        let mut freed = 0;
+        for image in std::mem::take(&mut decision.gone) {
+            let before = self.present_size(&image);
+            decision.lines.extend(self.drop_content(&image)?);
+            freed += before.saturating_sub(self.present_size(&image));
+        }
+        Ok(freed)
     }
 
     /// Removes the config and those layers that no other image has.
@@ -115,6 +128,7 @@ impl Images {
         for layer in image.diff_ids().iter().rev() {
             let unused = || self.unused(LAYER_KIND, layer.as_str());
             if unused() && self.layers.remove(layer, &unused)? {
+                self.forget_sources(layer);
                 lines.push(Removed::Deleted(layer.to_string()));
             }
         }
@@ -160,11 +174,14 @@ fn decide(tx: &Tx<'_>, text: &str, force: bool, running: Running<'_>) -> Result<
         if !rest.is_empty() {
             return Ok(decision);
         }
-        if check_users(&image, &users, force, running).is_err() {
+        if has_children(tx, &image.id)? || check_users(&image, &users, force, running).is_err() {
             // The name is gone as asked; Docker then keeps the used image without a word.
             return Ok(decision);
         }
     } else {
+        if has_children(tx, &image.id)? {
+            return Err(conflict(Conflict::Children { image: image.short().to_owned() }));
+        }
         if !single_reference(&names) && !force {
             return Err(conflict(Conflict::Repositories { image: image.short().to_owned() }));
         }
@@ -206,7 +223,27 @@ fn single_reference(names: &[Reference]) -> bool {
 /// Whoever uses an image besides its names.
 pub(crate) fn containers(tx: &Tx<'_>, id: &str) -> Result<Vec<String>> {
     let users = tx.referrers(<ImageRecord as stead_store::Record>::KIND, id)?;
-    Ok(users.into_iter().filter(|(kind, _)| kind != <NameRecord as stead_store::Record>::KIND).map(|(_, id)| id).collect())
+    let own = [<NameRecord as stead_store::Record>::KIND, <ImageRecord as stead_store::Record>::KIND];
+    Ok(users.into_iter().filter(|(kind, _)| !own.contains(&kind.as_str())).map(|(_, id)| id).collect())
+}
+
+/// Whether another image was committed on this one.
+fn has_children(tx: &Tx<'_>, id: &str) -> Result<bool> {
+    let kind = <ImageRecord as stead_store::Record>::KIND;
+    Ok(tx.referrers(kind, id)?.iter().any(|(from, _)| from == kind))
+}
+
+/// With an image go those it was committed on, as far as they have no name and nobody else needs them.
+fn prune_parents(tx: &Tx<'_>, decision: &mut Decision) -> Result<()> {
+    while let Some(parent) = decision.gone.last().map(|image| image.parent.clone()).filter(|id| !id.is_empty()) {
+        let known = tx.get::<ImageRecord>(&parent)?.is_some_and(|image| !image.removed);
+        let needed = !names_of(tx, &parent)?.is_empty() || !containers(tx, &parent)?.is_empty() || has_children(tx, &parent)?;
+        if !known || needed {
+            break;
+        }
+        delete(tx, &parent, decision)?;
+    }
+    Ok(())
 }
 
 fn untag(tx: &Tx<'_>, name: &Reference, decision: &mut Decision) -> Result<()> {
@@ -216,7 +253,7 @@ fn untag(tx: &Tx<'_>, name: &Reference, decision: &mut Decision) -> Result<()> {
 }
 
 fn delete(tx: &Tx<'_>, id: &str, decision: &mut Decision) -> Result<()> {
-    decision.gone = tx.get::<ImageRecord>(id)?;
+    decision.gone.extend(tx.get::<ImageRecord>(id)?);
     tx.delete::<ImageRecord>(id)?;
     decision.lines.push(Removed::Deleted(id.to_owned()));
     Ok(())

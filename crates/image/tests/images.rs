@@ -70,12 +70,12 @@ mod archives {
         assert_eq!(place.images.resolve("Bad").unwrap_err().kind(), Kind::Invalid);
         assert!(place.images.resolve_platform("redis", Some("linux/s390x")).is_err());
         place.images.tag("redis", "me/other:1").unwrap();
-        let list = |words: &[&str]| place.images.list(&Filters::from_words(words).unwrap()).unwrap();
+        let list = |words: &[&str]| place.images.list(&Filters::from_words(words).unwrap(), false).unwrap();
         assert_eq!(list(&[])[0].repo_tags, ["me/other:1", "redis:latest"]);
         assert_eq!(list(&["reference=me/*"])[0].repo_tags, ["me/other:1"]);
         assert!(list(&["reference=none"]).is_empty() && list(&["dangling=true"]).is_empty());
         assert_eq!(list(&["dangling=false"]).len(), 1);
-        assert!(place.images.list(&Filters::from_words(&["bogus=1"]).unwrap()).is_err());
+        assert!(place.images.list(&Filters::from_words(&["bogus=1"]).unwrap(), false).is_err());
     }
 
     #[test]
@@ -85,29 +85,29 @@ mod archives {
         let id = place.images.resolve("busybox").unwrap().id;
         let short = id[7..19].to_owned();
         place.images.tag("busybox", "other/repo:x").unwrap();
-        let error = place.images.remove(&short, false, &|_| false).unwrap_err().to_string();
+        let error = place.images.remove(&short, false, false, &|_| false).unwrap_err().to_string();
         assert_eq!(error, format!("conflict: unable to delete {short} (must be forced) - image is referenced in multiple repositories"));
-        let lines = place.images.remove("other/repo:x", false, &|_| false).unwrap();
+        let lines = place.images.remove("other/repo:x", false, false, &|_| false).unwrap();
         assert_eq!(lines, [Removed::Untagged("other/repo:x".into())]);
         place.container("c".repeat(64), &id);
-        let error = place.images.remove("busybox", false, &|_| true).unwrap_err().to_string();
+        let error = place.images.remove("busybox", false, false, &|_| true).unwrap_err().to_string();
         assert_eq!(
             error,
             format!(
                 "conflict: unable to remove repository reference \"busybox\" (must force) - container cccccccccccc is using its referenced image {short}"
             )
         );
-        let error = place.images.remove(&id, true, &|_| true).unwrap_err().to_string();
+        let error = place.images.remove(&id, true, false, &|_| true).unwrap_err().to_string();
         assert_eq!(
             error,
             format!("conflict: unable to delete {short} (cannot be forced) - image is being used by running container cccccccccccc")
         );
-        let error = place.images.remove(&id, false, &|_| false).unwrap_err().to_string();
+        let error = place.images.remove(&id, false, false, &|_| false).unwrap_err().to_string();
         assert_eq!(
             error,
             format!("conflict: unable to delete {short} (must be forced) - image is being used by stopped container cccccccccccc")
         );
-        let lines = place.images.remove("busybox", true, &|_| false).unwrap();
+        let lines = place.images.remove("busybox", true, false, &|_| false).unwrap();
         assert_eq!(lines, [Removed::Untagged("busybox:latest".into()), Removed::Deleted(id.clone())]);
         assert!(place.images.resolve("busybox").is_err() && place.images.list_records().unwrap().is_empty());
         assert!(!place.layer_ids().is_empty(), "a stopped container keeps its files");
@@ -128,7 +128,7 @@ mod archives {
         assert_eq!(place.layer_ids().len(), 1);
         let usage = place.images.list_with_usage().unwrap();
         assert!(usage.iter().all(|image| (image.containers, image.shared_size, image.size) == (0, 6, 6)), "{usage:?}");
-        let lines = place.images.remove("a:1", false, &|_| false).unwrap();
+        let lines = place.images.remove("a:1", false, false, &|_| false).unwrap();
         assert_eq!(lines.len(), 2, "the layer is not listed: {lines:?}");
         assert_eq!(place.layer_ids().len(), 1);
         let moved = docker_archive(&["b:1"], &[&layer], &json!({"Env": ["C=1"]}));
@@ -350,7 +350,7 @@ mod registries {
             let server = fake::Registry::start(&[("app", &[("amd64", &layer)])], lie);
             let options = PullOptions { platform: Some("linux/amd64".into()), ..PullOptions::default() };
             let pulled = place.images.pull(&format!("{}/app", server.host), &options, &Silent).unwrap();
-            place.images.remove(&pulled.image.id, true, &|_| false).unwrap();
+            place.images.remove(&pulled.image.id, true, false, &|_| false).unwrap();
         }
     }
 
@@ -377,7 +377,7 @@ mod registries {
             let result = place.images.pull(&format!("{}/app", server.host), &options, &Silent);
             if lie == fake::Lie::LongLayer {
                 // Bytes beyond the announced size are never read.
-                place.images.remove(&result.unwrap().image.id, true, &|_| false).unwrap();
+                place.images.remove(&result.unwrap().image.id, true, false, &|_| false).unwrap();
             } else {
                 let error = result.err().unwrap_or_else(|| panic!("{lie:?} was believed"));
                 assert!(matches!(error.kind(), Kind::Invalid | Kind::NotAllowed | Kind::NotFound), "{lie:?}: {error}");

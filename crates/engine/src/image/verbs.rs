@@ -76,8 +76,8 @@ impl Engine {
     ///
     /// # Errors
     /// A filter that is refused.
-    pub fn image_list(&self, filters: &Filters, _all: bool) -> Result<Vec<Value>> {
-        json(self.images.list(filters)?)
+    pub fn image_list(&self, filters: &Filters, all: bool) -> Result<Vec<Value>> {
+        json(self.images.list(filters, all)?)
     }
 
     /// The same, with containers and shared bytes counted.
@@ -129,7 +129,7 @@ impl Engine {
     pub fn image_prune(&self, filters: &Filters, all: bool) -> Result<(Vec<Removed>, u64)> {
         filters.check(&PRUNE_FILTERS).map_err(|e| Failure::invalid(e.to_string()))?;
         let all = all || filters.flag("dangling").map_err(|e| Failure::invalid(e.to_string()))? == Some(false);
-        let listed = self.images.list(&without_dangling(filters))?;
+        let listed = self.images.list(&without_dangling(filters), true)?;
         let chosen: std::collections::BTreeSet<&str> = listed.iter().map(|image| image.id.as_str()).collect();
         let before = self.images.list_records()?;
         let answer = self.images.prune(all, &|image| !chosen.contains(image.id.as_str()))?;

@@ -59,7 +59,13 @@ impl Challenge {
 
 /// The query of a token request.
 pub(crate) fn query(service: &str, scope: &str) -> String {
-    format!("service={}&scope={}", escape(service), escape(scope))
+    let mut query = format!("service={}", escape(service));
+    // A challenge may name several scopes; each is a parameter of its own.
+    for one in scope.split_ascii_whitespace() {
+        query.push_str("&scope=");
+        query.push_str(&escape(one));
+    }
+    query
 }
 
 /// The form of a token request with a refresh token.
@@ -110,7 +116,8 @@ mod tests {
     #[test]
     fn requests_are_encoded() {
         assert_eq!(query("a b", "repository:x/y:pull"), "service=a%20b&scope=repository%3Ax%2Fy%3Apull");
-        let login = Login { user: "me".into(), password: "p:w".into(), token: String::new() };
+        assert_eq!(query("s", "a:b:c d:e:f"), "service=s&scope=a%3Ab%3Ac&scope=d%3Ae%3Af");
+        let login = Login { user: "me".into(), password: "p:w".into(), ..Login::default() };
         assert_eq!(basic(&login), "Basic bWU6cDp3");
     }
 }

@@ -1,21 +1,20 @@
 //! Requests to one repository of one registry: authentication, redirects, retries, and limits on every answer.
 
+use std::fs::File;
 use std::io::{self, Read};
+use std::os::unix::fs::FileExt as _;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use stead_base::Digest;
-use ureq::Agent;
-use ureq::http::{Response, StatusCode};
+use ureq::http::{Method, Response, StatusCode};
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::{Agent, SendBody};
 
 use super::access::Access;
 use super::address::{self, Url};
 use super::auth::{self, Challenge, Token};
 use super::{Error, Result};
 use crate::Reference;
-use crate::blob::BLOB_MAX;
-use crate::manifest::{DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST};
 
 /// Redirects of one request at most.
 const REDIRECTS_MAX: usize = 5;
@@ -27,30 +26,66 @@ const ERROR_BODY_MAX: u64 = 64 * 1024;
 /// Silence after which a connection is given up.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
+/// What a client is for: the registry's refusals are said differently.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    Pull,
+    Push,
+    Login,
+}
+
 /// One repository at one base URL.
 pub(crate) struct Client<'a> {
     agent: Agent,
     access: &'a Access,
-    base: String,
-    reference: Reference,
+    pub(super) base: String,
+    pub(super) reference: Option<Reference>,
+    purpose: Purpose,
     /// Tries of one request; one where the next base is plain HTTP of the same host and silence means "not this scheme".
     tries: u32,
     /// The `Authorization` that worked last.
     authorization: Mutex<Option<String>>,
 }
 
-/// A document and what its type is said to be.
-pub(crate) struct Fetched {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) media_type: String,
-    pub(crate) digest: Digest,
+/// One request, which can be sent again.
+pub(crate) struct Request<'r> {
+    pub(super) method: Method,
+    pub(super) url: &'r str,
+    pub(super) headers: Vec<(&'static str, String)>,
+    pub(super) body: Content<'r>,
 }
 
-type Answer = Response<ureq::Body>;
+/// What a request carries.
+pub(crate) enum Content<'r> {
+    /// Nothing.
+    None,
+    /// These bytes, perhaps none.
+    Bytes(&'r [u8]),
+    /// A file from its beginning.
+    File { file: &'r File, length: u64, progress: &'r (dyn Fn(u64) + Sync) },
+}
+
+impl<'r> Request<'r> {
+    pub(super) fn new(method: Method, url: &'r str) -> Self {
+        Self { method, url, headers: Vec::new(), body: Content::None }
+    }
+
+    pub(super) fn header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+
+    pub(super) fn body(mut self, body: Content<'r>) -> Self {
+        self.body = body;
+        self
+    }
+}
+
+pub(super) type Answer = Response<ureq::Body>;
 
 impl<'a> Client<'a> {
     /// `base` is one of [`Access::bases`].
-    pub(crate) fn new(access: &'a Access, base: &str, reference: &Reference) -> Self {
+    pub(crate) fn new(access: &'a Access, base: &str, reference: Option<&Reference>, purpose: Purpose) -> Self {
         let host = Url::parse(base).map(|url| url.host).unwrap_or_default();
         let insecure = access.is_insecure(&host);
         let tries = if insecure && base.starts_with("https:") { 1 } else { TRIES_MAX };
@@ -66,57 +101,14 @@ impl<'a> Client<'a> {
             .tls_config(tls)
             .build()
             .into();
-        Self { agent, access, base: base.to_owned(), reference: reference.clone(), tries, authorization: Mutex::new(None) }
+        Self { agent, access, base: base.to_owned(), reference: reference.cloned(), purpose, tries, authorization: Mutex::new(None) }
     }
 
-    /// Fetches a manifest or index by tag or digest, whole, and checks its digest.
-    pub(crate) fn manifest(&self, tag_or_digest: &str) -> Result<Fetched> {
-        let accept = format!("{OCI_MANIFEST}, {OCI_INDEX}, {DOCKER_MANIFEST}, {DOCKER_LIST}");
-        let url = format!("{}/v2/{}/manifests/{tag_or_digest}", self.base, self.reference.path());
-        let mut answer = self.get(&url, Some(&accept), 0)?;
-        let header = |name: &str| answer.headers().get(name).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let media_type = header("content-type").and_then(|t| t.split(';').next().map(|t| t.trim().to_owned())).unwrap_or_default();
-        let said = header("docker-content-digest");
-        let bytes = limited(&mut answer, BLOB_MAX, &url)?;
-        let digest = crate::images::digest(&bytes);
-        let wanted = Digest::parse(tag_or_digest).ok();
-        if wanted.is_some_and(|wanted| wanted != digest) || said.is_some_and(|said| said != digest.as_str()) {
-            return Err(Error::ManifestDigest(tag_or_digest.to_owned()));
-        }
-        Ok(Fetched { bytes, media_type, digest })
-    }
-
-    /// Fetches a small blob whole and checks size and digest.
-    pub(crate) fn small_blob(&self, digest: &Digest, size: u64) -> Result<Vec<u8>> {
-        let url = self.blob_url(digest);
-        if size > BLOB_MAX {
-            return Err(Error::Protocol { url, why: "the config is too large" });
-        }
-        let mut answer = self.get(&url, None, 0)?;
-        let bytes = limited(&mut answer, size, &url)?;
-        if bytes.len() as u64 != size || crate::images::digest(&bytes) != *digest {
-            return Err(Error::LayerDigest(digest.to_string()));
-        }
-        Ok(bytes)
-    }
-
-    /// Opens a blob from `at`; answers the body and whether it begins there (a registry may ignore ranges).
-    pub(crate) fn open_blob(&self, digest: &Digest, at: u64) -> Result<(Box<dyn Read + Send>, bool)> {
-        let answer = self.get(&self.blob_url(digest), None, at)?;
-        let partial = answer.status() == StatusCode::PARTIAL_CONTENT;
-        let body = answer.into_body().into_with_config().limit(u64::MAX).reader();
-        Ok((Box::new(body), partial))
-    }
-
-    fn blob_url(&self, digest: &Digest) -> String {
-        format!("{}/v2/{}/blobs/{digest}", self.base, self.reference.path())
-    }
-
-    /// One GET with retries.
-    fn get(&self, url: &str, accept: Option<&str>, at: u64) -> Result<Answer> {
+    /// One request with retries; refusals are errors.
+    pub(super) fn send(&self, request: &Request<'_>) -> Result<Answer> {
         let mut wait = FIRST_WAIT;
         for _ in 1..self.tries {
-            match self.get_once(url, accept, at) {
+            match self.exchange(request).and_then(|answer| self.accepted(answer, request)) {
                 // Nobody listening is no passing trouble, and there may be another base to try.
                 Err(error) if error.passing() && !refused(&error) => {}
                 other => return other,
@@ -124,41 +116,33 @@ impl<'a> Client<'a> {
             std::thread::sleep(wait);
             wait *= 2;
         }
-        self.get_once(url, accept, at)
+        self.accepted(self.exchange(request)?, request)
     }
 
-    fn get_once(&self, url: &str, accept: Option<&str>, at: u64) -> Result<Answer> {
+    /// One request, authenticated if the registry asks for it; whatever the answer's status is.
+    pub(super) fn exchange(&self, request: &Request<'_>) -> Result<Answer> {
         let known = self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let answer = self.follow(url, accept, at, known.as_deref())?;
+        let answer = self.follow(request, known.as_deref())?;
         if answer.status() != StatusCode::UNAUTHORIZED {
-            return self.accepted(answer, url);
+            return Ok(answer);
         }
         let challenge = answer.headers().get("www-authenticate").and_then(|v| v.to_str().ok()).and_then(Challenge::parse);
-        let Some(authorization) = self.authorize(url, challenge)? else { return self.accepted(answer, url) };
-        let answer = self.follow(url, accept, at, Some(&authorization))?;
+        let Some(authorization) = self.authorize(request.url, challenge)? else { return Ok(answer) };
+        let answer = self.follow(request, Some(&authorization))?;
         if answer.status() != StatusCode::UNAUTHORIZED {
             *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(authorization);
         }
-        self.accepted(answer, url)
+        Ok(answer)
     }
 
     /// One request and its redirects. Credentials never leave the registry's own host.
-    fn follow(&self, url: &str, accept: Option<&str>, at: u64, authorization: Option<&str>) -> Result<Answer> {
-        let bad = || Error::Protocol { url: url.to_owned(), why: "not an address" };
-        let origin = Url::parse(url).ok_or_else(bad)?;
+    fn follow(&self, request: &Request<'_>, authorization: Option<&str>) -> Result<Answer> {
+        let bad = || Error::Protocol { url: request.url.to_owned(), why: "not an address" };
+        let origin = Url::parse(request.url).ok_or_else(bad)?;
         let mut target = origin.clone();
         for _ in 0..=REDIRECTS_MAX {
-            let mut request = self.agent.get(target.text());
-            if let Some(accept) = accept {
-                request = request.header("Accept", accept);
-            }
-            if at > 0 {
-                request = request.header("Range", format!("bytes={at}-"));
-            }
-            if let Some(value) = authorization.filter(|_| (&target.scheme, &target.host) == (&origin.scheme, &origin.host)) {
-                request = request.header("Authorization", value);
-            }
-            let answer = request.call().map_err(|e| transport(&target.text(), e))?;
+            let own = (&target.scheme, &target.host) == (&origin.scheme, &origin.host);
+            let answer = self.send_once(&target, request, authorization.filter(|_| own))?;
             if !answer.status().is_redirection() || answer.status() == StatusCode::NOT_MODIFIED {
                 return Ok(answer);
             }
@@ -167,19 +151,51 @@ impl<'a> Client<'a> {
             address::check(&target, &next, self.access.is_insecure(&next.host))?;
             target = next;
         }
-        Err(Error::Protocol { url: url.to_owned(), why: "too many redirects" })
+        Err(Error::Protocol { url: request.url.to_owned(), why: "too many redirects" })
+    }
+
+    fn send_once(&self, target: &Url, request: &Request<'_>, authorization: Option<&str>) -> Result<Answer> {
+        let url = target.text();
+        let mut builder = ureq::http::Request::builder().method(request.method.clone()).uri(&url);
+        for (name, value) in &request.headers {
+            builder = builder.header(*name, value);
+        }
+        if let Some(value) = authorization {
+            builder = builder.header("Authorization", value);
+        }
+        let unusable = |_bad| Error::Protocol { url: url.clone(), why: "not an address" };
+        let sent = match &request.body {
+            Content::None => self.agent.run(builder.body(()).map_err(unusable)?),
+            Content::Bytes(bytes) => self.agent.run(builder.body(*bytes).map_err(unusable)?),
+            Content::File { file, length, progress } => {
+                let mut body = Counted { file, at: 0, progress: *progress };
+                let builder = builder.header("Content-Length", length.to_string());
+                self.agent.run(builder.body(SendBody::from_reader(&mut body)).map_err(unusable)?)
+            }
+        };
+        sent.map_err(|e| transport(&request.method, &url, e))
     }
 
     /// Answers a challenge; `None` when there is nothing to answer it with.
     fn authorize(&self, url: &str, challenge: Option<Challenge>) -> Result<Option<String>> {
         let from = Url::parse(url).ok_or_else(|| Error::Protocol { url: url.to_owned(), why: "not an address" })?;
-        let login = self.access.login(&from.host);
+        let login = self.access.login(&from.host)?;
+        let login = login.as_ref();
         let (realm, service, scope) = match challenge {
             None => return Ok(None),
-            Some(Challenge::Basic) => return Ok(login.map(auth::basic)),
+            Some(Challenge::Basic) => {
+                let asked = if self.purpose == Purpose::Push { String::new() } else { format!("Get {url:?}: ") };
+                return login.map(|login| Some(auth::basic(login))).ok_or(Error::NoCredentials(asked));
+            }
             Some(Challenge::Bearer { realm, service, scope }) => (realm, service, scope),
         };
-        let scope = if scope.is_empty() { format!("repository:{}:pull", self.reference.path()) } else { scope };
+        let scope = match &self.reference {
+            Some(reference) if scope.is_empty() => format!("repository:{}:pull", reference.path()),
+            _ => scope,
+        };
+        if let Some(login) = login.filter(|login| !login.registry_token.is_empty()) {
+            return Ok(Some(format!("Bearer {}", login.registry_token)));
+        }
         let bad = || Error::Protocol { url: url.to_owned(), why: "the token service has no usable address" };
         let realm = from.join(&realm).ok_or_else(bad)?;
         address::check(&from, &realm, self.access.is_insecure(&realm.host))?;
@@ -199,10 +215,10 @@ impl<'a> Client<'a> {
                 request.call()
             }
         };
-        let mut answer = sent.map_err(|e| transport(&text, e))?;
+        let mut answer = sent.map_err(|e| transport(&Method::GET, &text, e))?;
         if !answer.status().is_success() {
             let detail = said(&mut answer);
-            return Err(Error::Unauthorized(text, detail));
+            return Err(if self.purpose == Purpose::Push { Error::Refused(detail) } else { Error::Unauthorized(text, detail) });
         }
         let bytes = limited(&mut answer, ERROR_BODY_MAX, &text)?;
         let token = serde_json::from_slice::<Token>(&bytes).ok().and_then(Token::value);
@@ -210,16 +226,21 @@ impl<'a> Client<'a> {
     }
 
     /// Turns a refusal into an error.
-    fn accepted(&self, mut answer: Answer, url: &str) -> Result<Answer> {
+    fn accepted(&self, mut answer: Answer, request: &Request<'_>) -> Result<Answer> {
         let status = answer.status();
         if status.is_success() {
             return Ok(answer);
         }
         let detail = said(&mut answer);
-        let name = self.reference.familiar_name();
+        let name = self.reference.as_ref().map(Reference::familiar_name).unwrap_or_default();
+        let whole = self.reference.clone().map(|r| r.or_latest().familiar()).unwrap_or_default();
+        let url = request.url;
         Err(match status {
-            StatusCode::NOT_FOUND if detail.contains("name unknown") => Error::Denied(name, detail),
-            StatusCode::NOT_FOUND if url.contains("/manifests/") => Error::Unknown(self.reference.clone().or_latest().familiar()),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if self.purpose == Purpose::Push => {
+                Error::Refused(detail)
+            }
+            StatusCode::NOT_FOUND if detail.contains("name unknown") => Error::NoRepository(name, detail),
+            StatusCode::NOT_FOUND if url.contains("/manifests/") => Error::Unknown(whole),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if detail.contains("denied") => Error::Denied(name, detail),
             StatusCode::UNAUTHORIZED => Error::Unauthorized(url.to_owned(), detail),
             _ => {
@@ -228,10 +249,36 @@ impl<'a> Client<'a> {
             }
         })
     }
+
+    /// Whether a host may have any certificate or none.
+    pub(super) fn is_insecure(&self, host: &str) -> bool {
+        self.access.is_insecure(host)
+    }
+
+    /// The repository's path.
+    pub(super) fn path(&self) -> &str {
+        self.reference.as_ref().map_or("", Reference::path)
+    }
+}
+
+/// A file being sent.
+struct Counted<'r> {
+    file: &'r File,
+    at: u64,
+    progress: &'r (dyn Fn(u64) + Sync),
+}
+
+impl Read for Counted<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.file.read_at(buf, self.at)?;
+        self.at += n as u64;
+        (self.progress)(self.at);
+        Ok(n)
+    }
 }
 
 /// The registry's own words: `code: message` of its first error, fit for one line.
-fn said(answer: &mut Answer) -> String {
+pub(super) fn said(answer: &mut Answer) -> String {
     let mut bytes = Vec::new();
     // A body that breaks off says what it says.
     answer.body_mut().as_reader().take(ERROR_BODY_MAX).read_to_end(&mut bytes).ok();
@@ -243,24 +290,27 @@ fn said(answer: &mut Answer) -> String {
     line.chars().filter(|c| !c.is_control()).take(300).collect()
 }
 
-fn limited(answer: &mut Answer, limit: u64, url: &str) -> Result<Vec<u8>> {
+pub(super) fn limited(answer: &mut Answer, limit: u64, url: &str) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let read = answer.body_mut().as_reader().take(limit + 1).read_to_end(&mut bytes);
-    read.map_err(|source| Error::Transport { url: url.to_owned(), source })?;
+    read.map_err(|source| Error::Transport { method: "Get".to_owned(), url: url.to_owned(), source })?;
     if bytes.len() as u64 > limit {
         return Err(Error::Protocol { url: url.to_owned(), why: "the answer is longer than announced or allowed" });
     }
     Ok(bytes)
 }
 
-fn transport(url: &str, error: ureq::Error) -> Error {
+fn transport(method: &Method, url: &str, error: ureq::Error) -> Error {
     let source = match error {
         ureq::Error::Io(error) => error,
         // A server that does not speak TLS will not learn it by asking again.
         error @ (ureq::Error::Tls(_) | ureq::Error::Rustls(_)) => io::Error::new(io::ErrorKind::InvalidData, error.to_string()),
         other => io::Error::other(other.to_string()),
     };
-    Error::Transport { url: url.to_owned(), source }
+    // Go's words for it begin with the method as a word: `Get "https://…": …`.
+    let mut word = method.as_str().to_ascii_lowercase();
+    word[..1].make_ascii_uppercase();
+    Error::Transport { method: word, url: url.to_owned(), source }
 }
 
 fn refused(error: &Error) -> bool {

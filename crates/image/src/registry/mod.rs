@@ -6,14 +6,20 @@ mod address;
 mod auth;
 mod blob;
 mod client;
+pub mod credentials;
+mod fetch;
+mod helper;
+pub mod login;
+mod upload;
 
 use std::io;
 
 use stead_base::Kind;
 
-pub use access::{Access, AccessError};
+pub(crate) use access::host_of;
+pub use access::{Access, AccessError, Login};
 pub(crate) use blob::Blob;
-pub(crate) use client::Client;
+pub(crate) use client::{Client, Purpose};
 
 /// What a registry, or the way to it, answered.
 #[derive(Debug, thiserror::Error)]
@@ -27,6 +33,26 @@ pub enum Error {
     /// No such repository, or not for us.
     #[error("pull access denied for {0}, repository does not exist or may require 'docker login': {1}")]
     Denied(String, String),
+    /// No such repository.
+    #[error("repository {0} not found: {1}")]
+    NoRepository(String, String),
+    /// The registry wants a password and there is none.
+    #[error("{0}no basic auth credentials")]
+    NoCredentials(String),
+    /// What a registry says to a push it does not want.
+    #[error("{0}")]
+    Refused(String),
+    /// A login that the registry does not take.
+    #[error("login attempt to {url} failed with status: {status}")]
+    Login {
+        /// What was asked.
+        url: String,
+        /// Number and words of the answer.
+        status: String,
+    },
+    /// A credential helper that cannot do it.
+    #[error("error getting credentials - err: {0}")]
+    Helper(String),
     /// Credentials are missing or wrong.
     #[error("Get {0:?}: unauthorized: {1}")]
     Unauthorized(String, String),
@@ -41,8 +67,10 @@ pub enum Error {
         detail: String,
     },
     /// No answer.
-    #[error("Get {url:?}: {source}")]
+    #[error("{method} {url:?}: {source}")]
     Transport {
+        /// `Get`, `Put`, …
+        method: String,
         /// What was asked for.
         url: String,
         /// Why there was none.
@@ -76,8 +104,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
-            Self::NoPlatform(_) | Self::Unknown(_) | Self::Denied(..) => Kind::NotFound,
-            Self::Unauthorized(..) | Self::Address(_) => Kind::NotAllowed,
+            Self::NoPlatform(_) | Self::Unknown(_) | Self::Denied(..) | Self::NoRepository(..) => Kind::NotFound,
+            Self::Unauthorized(..) | Self::Login { .. } | Self::Address(_) => Kind::NotAllowed,
+            // Docker answers all of these as what they are to it: nobody's mistake it knows of.
+            Self::NoCredentials(_) | Self::Refused(_) | Self::Helper(_) => Kind::Unavailable,
             Self::Status { .. } | Self::Transport { .. } => Kind::Unavailable,
             Self::LayerDigest(_) | Self::ManifestDigest(_) | Self::Protocol { .. } => Kind::Invalid,
         }
