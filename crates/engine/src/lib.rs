@@ -10,7 +10,7 @@ pub mod container;
 mod emit;
 mod engine;
 mod failure;
-mod image;
+pub mod image;
 pub mod system;
 pub mod volume;
 

@@ -47,6 +47,9 @@ pub enum Error {
     /// A push of something that is not here.
     #[error("{0}")]
     Push(String),
+    /// A term that cannot be searched for.
+    #[error("{0}")]
+    Search(String),
     /// `--all-tags` of one tag.
     #[error("tag can't be used with --all-tags/-a")]
     AllTags,
@@ -147,6 +150,7 @@ impl Error {
             | Self::Manifest(_)
             | Self::Change(_)
             | Self::AllTags
+            | Self::Search(_)
             | Self::TagWithDigest => Kind::Invalid,
             Self::NotFound(_) | Self::OtherPlatform { .. } | Self::Push(_) => Kind::NotFound,
             Self::Conflict(_) => Kind::Conflict,

@@ -30,6 +30,7 @@ pub mod reference;
 pub mod registry;
 mod remove;
 mod save;
+mod search;
 mod source;
 mod tag;
 
@@ -52,3 +53,4 @@ pub use reference::Reference;
 pub use registry::{Access, AccessError, Login};
 pub use remove::{Removed, Running};
 pub use save::Format;
+pub use search::Found;

@@ -1,5 +1,6 @@
 //! `stead image`: one verb a file.
 
+pub(crate) mod history;
 pub(crate) mod import;
 mod inspect;
 pub(crate) mod load;
@@ -7,8 +8,10 @@ pub(crate) mod ls;
 mod progress;
 mod prune;
 pub(crate) mod pull;
+pub(crate) mod push;
 pub(crate) mod rm;
 pub(crate) mod save;
+pub(crate) mod search;
 pub(crate) mod tag;
 
 pub(crate) use inspect::object;
@@ -22,12 +25,14 @@ pub(crate) static IMAGE: Command = Command {
     usage: "COMMAND",
     about: "Manage images",
     act: Act::Group(&[
+        &history::HISTORY,
         &import::IMPORT,
         &inspect::INSPECT,
         &load::LOAD,
         &ls::LS,
         &prune::PRUNE,
         &pull::PULL,
+        &push::PUSH,
         &rm::RM,
         &save::SAVE,
         &tag::TAG,

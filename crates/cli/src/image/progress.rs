@@ -77,7 +77,9 @@ fn style(template: &str) -> ProgressStyle {
 }
 
 fn ends(status: &str) -> bool {
-    matches!(status, "Pull complete" | "Already exists" | "Loaded") || status.starts_with("Skipped")
+    matches!(status, "Pull complete" | "Already exists" | "Loaded" | "Pushed" | "Layer already exists")
+        || status.starts_with("Skipped")
+        || status.starts_with("Mounted")
 }
 
 impl Progress for Shown {

@@ -1,6 +1,7 @@
 //! `stead pull`.
 
 use stead_engine::Engine;
+use stead_engine::image::pull::PullRequest;
 use stead_image::Silent;
 
 use super::progress::{Shown, To};
@@ -17,7 +18,7 @@ pub(crate) static PULL: Command = Command {
            /etc/stead/registries.json or --registry-config. Every blob is verified against its digest.",
     also: &["stead image pull", "stead pull"],
     flags: &[&[
-        switch("all-tags", Some('a'), "Download all tagged images in the repository").hidden(),
+        switch("all-tags", Some('a'), "Download all tagged images in the repository"),
         switch("disable-content-trust", None, "Skip image verification").or("true").hidden(),
         text("platform", None, "Set platform if server is multi-platform capable"),
         switch("quiet", Some('q'), "Suppress verbose output"),
@@ -30,13 +31,26 @@ pub(crate) static PULL: Command = Command {
 };
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
-    if matches.on("all-tags") {
-        return Err(Failure::error("option \"--all-tags\" is not supported: name the tags"));
-    }
     let reference = &matches.args[0];
+    if matches.on("all-tags") {
+        return all_tags(context, matches);
+    }
     fetch(&context.engine()?, reference, matches.filled("platform"), if matches.on("quiet") { To::Nowhere } else { To::Output })?;
     let named = stead_image::Reference::parse(reference).map_or_else(|_odd| reference.clone(), |r| r.or_latest().canonical());
     output::line(&named)?;
+    Ok(0)
+}
+
+fn all_tags(context: &Context, matches: &Matches) -> Outcome {
+    let reference = &matches.args[0];
+    let request = PullRequest { platform: matches.filled("platform").map(str::to_owned), all_tags: true, ..PullRequest::default() };
+    let engine = context.engine()?;
+    if matches.on("quiet") {
+        engine.image_pull_as(reference, &request, &Silent)?;
+    } else {
+        engine.image_pull_as(reference, &request, &Shown::new(To::Output))?;
+    }
+    output::line(&stead_image::Reference::parse(reference).map_or_else(|_odd| reference.clone(), |r| r.name()))?;
     Ok(0)
 }
 

@@ -4,11 +4,15 @@ mod check;
 mod df;
 mod info;
 pub(crate) mod inspect;
+mod login;
+mod logout;
 mod prune;
 mod service;
 mod version;
 
 pub(crate) use info::INFO;
+pub(crate) use login::LOGIN;
+pub(crate) use logout::LOGOUT;
 pub(crate) use version::{VERSION, line as version_line};
 
 use crate::command::{Act, Command};

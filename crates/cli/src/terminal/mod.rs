@@ -38,6 +38,38 @@ impl Drop for Raw {
     }
 }
 
+/// Asks for one line.
+pub(crate) fn ask(question: &str) -> io::Result<String> {
+    crate::output::text(question)?;
+    let mut line = String::new();
+    io::BufRead::read_line(&mut io::stdin().lock(), &mut line)?;
+    Ok(line.trim().to_owned())
+}
+
+/// Asks for one line that is not shown while it is typed.
+pub(crate) fn ask_secret(question: &str) -> io::Result<String> {
+    struct Shows<'a>(&'a io::Stdin, Termios);
+    impl Drop for Shows<'_> {
+        fn drop(&mut self) {
+            // Nobody is left to tell.
+            tcsetattr(self.0, OptionalActions::Now, &self.1).ok();
+        }
+    }
+    let stdin = io::stdin();
+    let before = tcgetattr(&stdin)?;
+    let mut hidden = before.clone();
+    hidden.local_modes.remove(rustix::termios::LocalModes::ECHO);
+    let back = Shows(&stdin, before);
+    tcsetattr(&stdin, OptionalActions::Flush, &hidden)?;
+    crate::output::text(question)?;
+    let mut line = String::new();
+    let read = io::BufRead::read_line(&mut stdin.lock(), &mut line);
+    drop(back);
+    crate::output::line("")?;
+    read?;
+    Ok(line.trim_end_matches(['\n', '\r']).to_owned())
+}
+
 /// Whether standard input is a terminal.
 pub(crate) fn stdin_is_terminal() -> bool {
     rustix::termios::isatty(io::stdin())

@@ -29,6 +29,8 @@ mod populate;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod runtime;
 #[cfg(test)]
 mod scene;

@@ -1,41 +1,22 @@
 //! What can be done to images, for both faces.
 
 use std::io::{Read, Write};
-use std::path::Path;
 
 use serde_json::Value;
 use stead_base::Kind;
 use stead_base::filter::Filters;
-use stead_image::{Access, Format, ImageRecord, ImportOptions, Input, Loaded, Progress, PullOptions, Reference, Removed, Summary};
+use stead_image::{Format, ImportOptions, Input, Loaded, Progress, Reference, Removed, Summary};
 
 use crate::emit::owned;
 use crate::failure::from_room;
 use crate::{Engine, Failure, Result};
 
-/// Longest configuration file that is read.
-const CONFIG_MAX: u64 = 16 << 20;
 /// The filters `image prune` knows.
 const PRUNE_FILTERS: [&str; 4] = ["label", "label!", "until", "dangling"];
 
 from_room!(stead_image::Error, stead_layer::Error);
 
 impl Engine {
-    /// Pulls an image from its registry or a mirror of it, with the credentials of Docker's configuration.
-    ///
-    /// # Errors
-    /// The registry's refusals, in Docker's words; configuration files that cannot be read.
-    pub fn image_pull(&self, reference: &str, platform: Option<&str>, progress: &dyn Progress) -> Result<ImageRecord> {
-        let registries = read_if_there(self.options.registries.as_deref())?;
-        let logins = read_if_there(self.options.docker_config.as_deref())?;
-        let access = Access::parse(registries.as_deref(), logins.as_deref()).map_err(|e| Failure::invalid(e.to_string()))?;
-        let options = PullOptions { platform: platform.map(str::to_owned), access };
-        let image = self.images.pull(reference, &options, progress)?.image;
-        if let Ok(asked) = Reference::parse(reference).map(Reference::or_latest) {
-            self.emit_image(&image.config.config.labels, "pull", &asked.familiar(), &asked.familiar_name());
-        }
-        Ok(image)
-    }
-
     /// Loads every image of an archive.
     ///
     /// # Errors
@@ -72,7 +53,7 @@ impl Engine {
         Ok(id)
     }
 
-    /// The images as `GET /images/json` shows them, newest first. There are no intermediate images, so `_all` changes nothing.
+    /// The images as `GET /images/json` shows them, newest first; with `all` also those that others were committed on.
     ///
     /// # Errors
     /// A filter that is refused.
@@ -108,14 +89,14 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes a name away, and the image with its last one. Nothing here has untagged parents, so `_no_prune` changes nothing.
+    /// Takes a name away, and the image with its last one; with it, unless `no_prune`, the nameless ones it was committed on.
     ///
     /// # Errors
     /// No such image; Docker's conflicts.
     #[expect(clippy::fn_params_excessive_bools, reason = "the two flags of Docker's request")]
-    pub fn image_remove(&self, name: &str, force: bool, _no_prune: bool) -> Result<Vec<Removed>> {
+    pub fn image_remove(&self, name: &str, force: bool, no_prune: bool) -> Result<Vec<Removed>> {
         let image = self.images.resolve(name)?;
-        let removed = self.images.remove(name, force, &|id| self.has_monitor(id))?;
+        let removed = self.images.remove(name, force, no_prune, &|id| self.has_monitor(id))?;
         self.tell_removed(std::slice::from_ref(&image), &removed);
         // Whatever earlier removals had to leave may go now.
         self.images.sweep()?;
@@ -158,18 +139,4 @@ fn without_dangling(filters: &Filters) -> Filters {
         filters.get(key).iter().for_each(|value| rest.add(key, value));
     }
     rest
-}
-
-/// A configuration file that need not be there.
-fn read_if_there(path: Option<&Path>) -> Result<Option<Vec<u8>>> {
-    let Some(path) = path else { return Ok(None) };
-    let failed = |e: std::io::Error| Failure::new(Kind::Invalid, format!("open {}: {e}", path.display()));
-    let file = match std::fs::File::open(path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(e) => return Err(failed(e)),
-    };
-    let mut bytes = Vec::new();
-    file.take(CONFIG_MAX).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(Some(bytes))
 }

@@ -3,5 +3,6 @@
 pub mod check;
 pub mod df;
 mod info;
+pub mod login;
 mod repair;
 mod sweep;

@@ -161,6 +161,14 @@ impl Access {
         self.insecure.iter().any(|named| named == host) || address::is_loopback(host)
     }
 
+    /// The login that is configured for a host.
+    ///
+    /// # Errors
+    /// A credential helper's.
+    pub fn known(&self, host: &str) -> Result<Option<Login>> {
+        self.login(host)
+    }
+
     /// The login for a host; a credential helper is asked where one is configured.
     pub(crate) fn login(&self, host: &str) -> Result<Option<Login>> {
         let host = host_of(host);

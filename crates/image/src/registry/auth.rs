@@ -80,7 +80,7 @@ pub(crate) fn basic(login: &Login) -> String {
 }
 
 /// Percent-encodes everything but unreserved characters.
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for b in text.bytes() {
         if b.is_ascii_alphanumeric() || b"-._~".contains(&b) {

@@ -9,6 +9,7 @@ mod client;
 pub mod credentials;
 mod fetch;
 mod helper;
+mod index;
 pub mod login;
 mod upload;
 
@@ -20,6 +21,7 @@ pub(crate) use access::host_of;
 pub use access::{Access, AccessError, Login};
 pub(crate) use blob::Blob;
 pub(crate) use client::{Client, Purpose};
+pub(crate) use index::search;
 
 /// What a registry, or the way to it, answered.
 #[derive(Debug, thiserror::Error)]
@@ -50,6 +52,9 @@ pub enum Error {
         /// Number and words of the answer.
         status: String,
     },
+    /// An index that does not answer a search.
+    #[error("Unexpected status code {0}")]
+    Search(u16),
     /// A credential helper that cannot do it.
     #[error("error getting credentials - err: {0}")]
     Helper(String),
@@ -108,7 +113,7 @@ impl Error {
             Self::Unauthorized(..) | Self::Login { .. } | Self::Address(_) => Kind::NotAllowed,
             // Docker answers all of these as what they are to it: nobody's mistake it knows of.
             Self::NoCredentials(_) | Self::Refused(_) | Self::Helper(_) => Kind::Unavailable,
-            Self::Status { .. } | Self::Transport { .. } => Kind::Unavailable,
+            Self::Status { .. } | Self::Search(_) | Self::Transport { .. } => Kind::Unavailable,
             Self::LayerDigest(_) | Self::ManifestDigest(_) | Self::Protocol { .. } => Kind::Invalid,
         }
     }
