@@ -25,6 +25,7 @@ pub fn check(access: &Access, host: &str, login: &Login) -> Result<()> {
             }
             // The other scheme may be spoken; a refusal is an answer.
             Err(error @ Error::Transport { .. }) => failed = Some(error),
+            Err(Error::Unauthorized(url, detail)) => return Err(Error::NoToken(url, detail)),
             Err(error) => return Err(error),
         }
     }

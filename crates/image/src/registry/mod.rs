@@ -44,6 +44,9 @@ pub enum Error {
     /// What a registry says to a push it does not want.
     #[error("{0}")]
     Refused(String),
+    /// A login that the registry's token service does not take.
+    #[error("Get {0:?}: unauthorized: {1}")]
+    NoToken(String, String),
     /// A login that the registry does not take.
     #[error("login attempt to {url} failed with status: {status}")]
     Login {
@@ -110,9 +113,9 @@ impl Error {
     pub fn kind(&self) -> Kind {
         match self {
             Self::NoPlatform(_) | Self::Unknown(_) | Self::Denied(..) | Self::NoRepository(..) => Kind::NotFound,
-            Self::Unauthorized(..) | Self::Login { .. } | Self::Address(_) => Kind::NotAllowed,
+            Self::NoToken(..) | Self::Login { .. } | Self::Address(_) => Kind::NotAllowed,
             // Docker answers all of these as what they are to it: nobody's mistake it knows of.
-            Self::NoCredentials(_) | Self::Refused(_) | Self::Helper(_) => Kind::Unavailable,
+            Self::Unauthorized(..) | Self::NoCredentials(_) | Self::Refused(_) | Self::Helper(_) => Kind::Unavailable,
             Self::Status { .. } | Self::Search(_) | Self::Transport { .. } => Kind::Unavailable,
             Self::LayerDigest(_) | Self::ManifestDigest(_) | Self::Protocol { .. } => Kind::Invalid,
         }
