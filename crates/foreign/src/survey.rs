@@ -135,6 +135,8 @@ pub struct Problem {
     pub name: String,
     /// Why not.
     pub why: String,
+    /// Whether that is as it should be: nothing that its own engine would show is lost.
+    pub is_expected: bool,
 }
 
 /// What lies in a source.
@@ -212,6 +214,15 @@ impl Survey {
         container.changes.as_ref().map(|rel| self.source.dir(rel)).transpose()
     }
 
+    /// Bytes of a container's changes, as they are now.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn changes_size(&self, container: &Container) -> Result<u64> {
+        let changes = self.open_changes(container)?;
+        Ok(changes.map(tree::measure).transpose()?.unwrap_or_default().bytes)
+    }
+
     /// The tar of a layer, made from its files as they are now. Whether it is the right one, its digest says.
     ///
     /// # Errors
@@ -222,7 +233,11 @@ impl Survey {
     }
 
     pub(crate) fn problem(&mut self, kind: &'static str, name: impl Into<String>, why: impl std::fmt::Display) {
-        self.problems.push(Problem { kind, name: name.into(), why: why.to_string() });
+        self.problems.push(Problem { kind, name: name.into(), why: why.to_string(), is_expected: false });
+    }
+
+    pub(crate) fn not_for_us(&mut self, kind: &'static str, name: impl Into<String>, why: impl std::fmt::Display) {
+        self.problems.push(Problem { kind, name: name.into(), why: why.to_string(), is_expected: true });
     }
 
     /// Notes what cannot be read and goes on without it.

@@ -6,6 +6,7 @@
 //! - Must not know: how layers lie on the disk, containers, the terminal, the environment.
 //! - If we crash here: unreferenced blobs and layers, and nameless files; an image exists when its record does. [`Images::sweep`] removes the rest.
 
+mod adopt;
 mod archive;
 mod blob;
 mod check;
@@ -34,6 +35,7 @@ mod search;
 mod source;
 mod tag;
 
+pub use adopt::{AdoptedImage, LayerSource};
 pub use archive::input::Input;
 pub use commit::CommitOptions;
 pub use config::{ContainerDefaults, Empty, Healthcheck, History, ImageConfig, RootFs};

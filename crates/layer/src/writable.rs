@@ -1,8 +1,11 @@
 //! The writable layer of a container: `containers/<id>/{upper,work}`, made lazily, discarded through the trash.
 
+mod adopt;
+
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
+pub use adopt::{adopt, adopted, clear_staging, is_half_adopted};
 use stead_base::layout::{Root, RunRoot};
 pub use stead_sys::Error as DiskError;
 pub use stead_sys::lock::Lock as Hold;

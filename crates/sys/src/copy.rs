@@ -9,7 +9,7 @@ use std::ffi::{CString, OsStr};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::{self, AtFlags, FileType, Mode, Stat};
@@ -56,8 +56,16 @@ pub struct CopyStats {
 /// # Errors
 /// The first failure, with its path relative to the root; `dst` then holds a part that the caller removes.
 pub fn copy_tree(src: BorrowedFd<'_>, dst: BorrowedFd<'_>, options: &CopyOptions) -> Result<CopyStats> {
+    copy_tree_watched(src, dst, options, &AtomicU64::new(0))
+}
+
+/// As [`copy_tree`], and adds the bytes that were copied to `copied` as it goes on, for whoever waits.
+///
+/// # Errors
+/// As [`copy_tree`].
+pub fn copy_tree_watched(src: BorrowedFd<'_>, dst: BorrowedFd<'_>, options: &CopyOptions, copied: &AtomicU64) -> Result<CopyStats> {
     let root = fs::fstat(src).map_err(|e| Error::new("stat", ".", e))?;
-    let job = Job::new(src, dst, attributes::Creation::look(dst)?);
+    let job = Job::new(src, dst, attributes::Creation::look(dst)?, copied);
     job.state().directories.push(PathBuf::new());
     let threads = match options.threads {
         0 => std::thread::available_parallelism().map_or(2, usize::from).clamp(2, THREADS_MAX),
@@ -141,10 +149,12 @@ struct Job<'a> {
     /// Cleared by the first file that can not be cloned, or copied inside the kernel.
     clone_works: AtomicBool,
     range_works: AtomicBool,
+    /// Bytes of content so far.
+    copied: &'a AtomicU64,
 }
 
 impl<'a> Job<'a> {
-    fn new(src: BorrowedFd<'a>, dst: BorrowedFd<'a>, creation: attributes::Creation) -> Self {
+    fn new(src: BorrowedFd<'a>, dst: BorrowedFd<'a>, creation: attributes::Creation, copied: &'a AtomicU64) -> Self {
         Self {
             src,
             dst,
@@ -158,6 +168,7 @@ impl<'a> Job<'a> {
             links: Mutex::default(),
             clone_works: AtomicBool::new(true),
             range_works: AtomicBool::new(true),
+            copied,
         }
     }
 

@@ -83,6 +83,19 @@ impl Dockerd {
         wait_for("dockerd", &log, || this.cli().args(["version"]).run().code == 0);
     }
 
+    /// Ends the daemon and leaves its data root. [`Dockerd::again`] starts it on the same root.
+    pub fn stop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            end(&mut child, Duration::from_secs(20));
+        }
+    }
+
+    /// Starts it again.
+    pub fn again(&mut self) {
+        self.stop();
+        self.boot();
+    }
+
     /// Its data root.
     pub fn root(&self) -> PathBuf {
         self.dir.join("root")
@@ -112,6 +125,9 @@ impl Dockerd {
 
 impl Drop for Dockerd {
     fn drop(&mut self) {
+        if self.child.is_none() {
+            return self.clean();
+        }
         // A daemon that hangs panics these commands, which must not happen while another panic is on its way.
         let removed = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let ids = self.x("ps -aq").lines();
@@ -123,6 +139,13 @@ impl Drop for Dockerd {
         if let Some(child) = &mut self.child {
             end(child, Duration::from_secs(20));
         }
+        self.clean();
+    }
+}
+
+impl Dockerd {
+    /// Ends what the daemon left running and removes its directory.
+    fn clean(&self) {
         for (pid, _) in crate::processes_naming(&self.dir.to_string_lossy()) {
             if let Some(pid) = rustix::process::Pid::from_raw(pid) {
                 rustix::process::kill_process(pid, rustix::process::Signal::KILL).ok();
@@ -160,6 +183,11 @@ impl Podman {
             .arg(self.dir.join("run"))
             .arg("--tmpdir")
             .arg(self.dir.join("tmp"))
+    }
+
+    /// Its graph root.
+    pub fn root(&self) -> PathBuf {
+        self.dir.join("root")
     }
 
     /// One podman command, written as a shell line.

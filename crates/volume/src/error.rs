@@ -90,6 +90,12 @@ pub enum Error {
         #[source]
         source: stead_sys::Error,
     },
+    /// What was to be adopted did not hold still.
+    #[error("adopt {name}: its content changed while it was copied")]
+    Changed {
+        /// The volume.
+        name: String,
+    },
     /// Its sidecar can not be believed, and the store has no good record either.
     #[error("volume {name}: {} is damaged: {reason}; `stead system check --repair` keeps the content and writes a new one", path.display())]
     Sidecar {
@@ -136,7 +142,7 @@ impl Error {
             Self::Name { source, .. } => source.kind(),
             Self::Options { source, .. } => source.kind(),
             Self::Driver { .. } | Self::NotFound { .. } => Kind::NotFound,
-            Self::OtherDriver { .. } => Kind::Conflict,
+            Self::OtherDriver { .. } | Self::Changed { .. } => Kind::Conflict,
             Self::InUse { .. } | Self::Mounted { .. } => Kind::InUse,
             Self::Foreign { .. } => Kind::NotAllowed,
             Self::NoSpace { .. } => Kind::NoSpace,

@@ -1,11 +1,12 @@
 //! Volumes: directories that outlive containers.
 //!
 //! Purpose: create, find, fill, mount, remove and repair volumes so that what was acknowledged is never lost.
-//! Door: [`Volumes`], [`Volume`], [`CreateRequest`], [`Populate`], [`Error`], [`trash::sweep`], [`driver`].
+//! Door: [`Volumes`], [`Volume`], [`CreateRequest`], [`Adopt`], [`Populate`], [`Error`], [`trash::sweep`], [`driver`].
 //! Knows: the layout of a volume's directory, its sidecar, drivers, the trash, who refers to a volume.
 //! Must not know: containers' records, images, the terminal, HTTP.
 //! If we crash here: a volume exists whole or not at all, is populated whole or not at all; [`Volumes::repair`] and the next command finish the rest.
 
+mod adopt;
 mod create;
 pub mod driver;
 mod error;
@@ -18,6 +19,7 @@ mod staging;
 pub mod trash;
 mod volumes;
 
+pub use adopt::{Adopt, Adopted, free_bytes};
 pub use create::{CreateRequest, Created};
 pub use error::{Error, Result};
 pub use populate::{Populate, Populated, When};

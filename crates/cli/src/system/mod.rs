@@ -6,6 +6,7 @@ mod info;
 pub(crate) mod inspect;
 mod login;
 mod logout;
+mod migrate_from;
 mod prune;
 mod service;
 mod version;
@@ -22,6 +23,6 @@ pub(crate) static SYSTEM: Command = Command {
     name: "system",
     usage: "COMMAND",
     about: "Manage the engine",
-    act: Act::Group(&[&check::CHECK, &df::DF, &INFO, &prune::PRUNE, &service::SERVICE]),
+    act: Act::Group(&[&check::CHECK, &df::DF, &INFO, &migrate_from::MIGRATE_FROM, &prune::PRUNE, &service::SERVICE]),
     ..Command::NEW
 };

@@ -21,6 +21,8 @@ mod images;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod migrate;
+#[cfg(test)]
 mod monitor;
 #[cfg(test)]
 mod mounts;

@@ -66,7 +66,7 @@ impl Engine {
         Ok(Created { id: container.id, name: container.name, warnings })
     }
 
-    fn draft(
+    pub(super) fn draft(
         &self,
         name: Option<String>,
         config: Config,
@@ -90,7 +90,7 @@ impl Engine {
         })
     }
 
-    fn check_name(&self, name: &str) -> Result<()> {
+    pub(super) fn check_name(&self, name: &str) -> Result<()> {
         match self.store.read(|tx| tx.by_name::<Container>(name))? {
             Some(other) => Err(name_taken(name, &other.id)),
             None => Ok(()),
@@ -98,7 +98,7 @@ impl Engine {
     }
 
     /// The record makes the container true. In the same step it is checked that its volumes are still there: from here on nobody can remove them.
-    fn publish(&self, container: &mut Container) -> Result<()> {
+    pub(super) fn publish(&self, container: &mut Container) -> Result<()> {
         let asked_name = container.name.clone();
         self.store.publish(|tx| {
             for volume in container.volumes() {

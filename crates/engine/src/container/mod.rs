@@ -1,5 +1,6 @@
 //! Containers: one verb a file.
 
+pub(crate) mod adopt;
 mod check;
 pub mod config;
 pub mod copy;

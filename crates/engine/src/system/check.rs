@@ -57,6 +57,9 @@ impl Engine {
         self.check_mounts(repair, &mut report)?;
         self.check_images(repair, &mut report)?;
         if repair {
+            for id in writable::clear_staging(&self.root, &self.run_root)? {
+                report.add("container", id, "left by an adoption that did not end; removed", true);
+            }
             self.sweep()?;
         }
         Ok(report)
@@ -85,11 +88,27 @@ impl Engine {
                 if self.settle_removal(&id, repair)? {
                     report.add("container", id, "its removal was interrupted", repair);
                 }
+            } else if writable::is_half_adopted(&self.root, &id) {
+                self.check_half_adopted(&id, repair, report)?;
             } else {
                 // It may hold the only copy of what somebody wrote before the records were lost: named, never deleted.
                 report.add("container", id, "its directory has no record; it is kept, move it away if it is of no use", false);
             }
         }
+        Ok(())
+    }
+
+    /// A copy of what another engine still has: it goes, unless somebody is at it now.
+    fn check_half_adopted(&self, id: &str, repair: bool, report: &mut Report) -> Result<()> {
+        let Some(_held) = writable::hold_if_free(&self.run_root, id)? else { return Ok(()) };
+        let is_recorded = self.store.read(|tx| tx.exists(crate::container::record::KIND, id))?;
+        if is_recorded || !writable::is_half_adopted(&self.root, id) {
+            return Ok(());
+        }
+        if repair {
+            writable::discard(&self.root, id)?;
+        }
+        report.add("container", id, "its adoption was interrupted", repair);
         Ok(())
     }
 

@@ -4,5 +4,6 @@ pub mod check;
 pub mod df;
 mod info;
 pub mod login;
+pub mod migrate_from;
 mod repair;
 mod sweep;

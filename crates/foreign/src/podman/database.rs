@@ -26,6 +26,8 @@ pub(super) struct Database {
     pub(super) volumes: BTreeMap<String, Vec<u8>>,
     /// Config and state of each container.
     pub(super) containers: BTreeMap<String, (Vec<u8>, Vec<u8>)>,
+    /// Whether there is one that could be read.
+    pub(super) is_known: bool,
     /// A word about how complete this is.
     pub(super) remark: Option<String>,
 }
@@ -51,7 +53,7 @@ impl Database {
 
 fn bolt(bytes: &[u8]) -> Result<Database, bolt::Damage> {
     let root = bolt::open(bytes)?;
-    let mut database = Database::default();
+    let mut database = Database { is_known: true, ..Database::default() };
     for (name, bucket) in below(&root, b"vol")? {
         if let Some(config) = bucket.value(b"config")? {
             database.volumes.insert(name, config.to_vec());
@@ -88,7 +90,8 @@ fn sqlite(mut bytes: Vec<u8>) -> rusqlite::Result<Database> {
     drop(bytes);
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    let mut database = Database { volumes: table(&connection, "VolumeConfig", "Name", "JSON")?, ..Database::default() };
+    let volumes = table(&connection, "VolumeConfig", "Name", "JSON")?;
+    let mut database = Database { volumes, is_known: true, ..Database::default() };
     let mut states = table(&connection, "ContainerState", "ID", "JSON")?;
     for (id, config) in table(&connection, "ContainerConfig", "ID", "JSON")? {
         let state = states.remove(&id).unwrap_or_default();

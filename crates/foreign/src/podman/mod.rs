@@ -80,20 +80,23 @@ fn volumes(survey: &mut Survey, database: &Database) -> Result<()> {
         let dir = Path::new("volumes").join(&name);
         let data = dir.join("_data");
         if !survey.source.has_dir(&dir) {
-            if survey.source.stat(&dir).is_err() {
+            if survey.source.stat(&dir).is_err() && name != "backingFsBlockDev" {
                 survey.problem("volume", &name, "it is a symbolic link, which is not followed: adopt what it leads to by hand");
             }
             continue;
         }
-        let Some(text) = database.volumes.get(&name) else {
-            // A volume that podman itself does not show: half made, or half removed.
-            survey.problem("volume", &name, "Podman's database does not know it");
-            continue;
-        };
-        let config: VolumeConfig = match serde_json::from_slice(text) {
-            Ok(config) => config,
-            Err(error) => {
-                survey.problem("volume", &name, error);
+        let config: VolumeConfig = match database.volumes.get(&name) {
+            Some(text) => match serde_json::from_slice(text) {
+                Ok(config) => config,
+                Err(error) => {
+                    survey.problem("volume", &name, error);
+                    continue;
+                }
+            },
+            // Without a database the directories are all there is.
+            None if !database.is_known => VolumeConfig::default(),
+            None => {
+                survey.not_for_us("volume", &name, "Podman's database does not know it: it was half made or half removed");
                 continue;
             }
         };

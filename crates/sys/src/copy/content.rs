@@ -23,7 +23,10 @@ pub(super) fn copy(job: &Job<'_>, src: BorrowedFd<'_>, dst: BorrowedFd<'_>, stat
     }
     if job.clone_works.load(Ordering::Relaxed) {
         match fs::ioctl_ficlone(dst, src) {
-            Ok(()) => return Ok(()),
+            Ok(()) => {
+                job.copied.fetch_add(size, Ordering::Relaxed);
+                return Ok(());
+            }
             Err(Errno::NOSPC | Errno::DQUOT) => return Err(Error::new("clone", shown, Errno::NOSPC)),
             // Another file system, or one that can not: no other file of this tree can either.
             Err(_) => job.clone_works.store(false, Ordering::Relaxed),
@@ -64,7 +67,10 @@ fn range(job: &Job<'_>, src: BorrowedFd<'_>, dst: BorrowedFd<'_>, start: u64, en
             match fs::copy_file_range(src, Some(&mut from), dst, Some(&mut to), left.min(RANGE)) {
                 // Nothing more: the file is shorter than it was.
                 Ok(0) => return Ok(()),
-                Ok(n) => at += to_u64(n),
+                Ok(n) => {
+                    at += to_u64(n);
+                    job.copied.fetch_add(to_u64(n), Ordering::Relaxed);
+                }
                 Err(Errno::INTR) => {}
                 Err(Errno::XDEV | Errno::OPNOTSUPP | Errno::NOSYS | Errno::INVAL | Errno::PERM) => {
                     job.range_works.store(false, Ordering::Relaxed);
@@ -79,6 +85,7 @@ fn range(job: &Job<'_>, src: BorrowedFd<'_>, dst: BorrowedFd<'_>, start: u64, en
             Ok(n) => {
                 write_all(dst, &part[..n], at).map_err(|e| Error::new("write", shown, e))?;
                 at += to_u64(n);
+                job.copied.fetch_add(to_u64(n), Ordering::Relaxed);
             }
             Err(Errno::INTR) => {}
             Err(e) => return Err(Error::new("read", shown, e)),
