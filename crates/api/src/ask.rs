@@ -93,6 +93,12 @@ impl Ask {
         parse(&text)
     }
 
+    /// The body as it comes, for a thread of its own.
+    pub(crate) fn take_body(&mut self) -> BodyReader {
+        let nothing = BodyReader { incoming: None, runtime: None, rest: Bytes::new(), empty: true };
+        std::mem::replace(&mut self.body, nothing)
+    }
+
     /// The body as it comes.
     pub(crate) fn body(&mut self) -> &mut BodyReader {
         &mut self.body

@@ -8,16 +8,19 @@
 
 mod answer;
 mod ask;
+mod build;
 mod container;
 mod exec;
 mod failure;
 mod hijack;
 mod image;
 mod network;
+mod plugin;
 mod query;
 mod reply;
 mod route;
 mod serve;
+mod swarm;
 mod system;
 mod version;
 mod volume;

@@ -6,7 +6,7 @@ use stead_engine::Failure;
 use crate::ask::Ask;
 use crate::reply::Reply;
 use crate::version::Version;
-use crate::{container, exec, image, network, system, volume};
+use crate::{build, container, exec, image, network, plugin, swarm, system, volume};
 
 /// What a handler returns.
 pub(crate) type Answer = Result<Reply, Failure>;
@@ -38,7 +38,17 @@ impl Route {
 }
 
 /// All nouns. The first line that fits wins, so literal paths stand before `{name*}` in their noun.
-pub(crate) const NOUNS: &[&[Route]] = &[container::ROUTES, exec::ROUTES, image::ROUTES, network::ROUTES, system::ROUTES, volume::ROUTES];
+pub(crate) const NOUNS: &[&[Route]] = &[
+    build::ROUTES,
+    container::ROUTES,
+    exec::ROUTES,
+    image::ROUTES,
+    network::ROUTES,
+    plugin::ROUTES,
+    swarm::ROUTES,
+    system::ROUTES,
+    volume::ROUTES,
+];
 
 /// The named parts of a path.
 pub(crate) type Params = Vec<(&'static str, String)>;

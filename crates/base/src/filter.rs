@@ -16,7 +16,7 @@ pub enum FilterError {
     #[error("invalid filter '{0}'")]
     Unknown(String),
     /// A value that does not fit its key.
-    #[error("invalid filter '{key}={values:?}'")]
+    #[error("invalid filter '{key}=[{}]'", values.join(" "))]
     Value {
         /// The filter's key.
         key: String,

@@ -1,5 +1,7 @@
 //! The engine itself: one verb a file.
 
+mod auth;
+mod df;
 mod info;
 mod ping;
 mod version;
@@ -7,6 +9,7 @@ mod version;
 use hyper::Method;
 
 use crate::route::{Route, route};
+use crate::version::Version;
 
 /// The routes of this noun.
 pub(crate) const ROUTES: &[Route] = &[
@@ -14,4 +17,6 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::HEAD, "/_ping", ping::get),
     route(Method::GET, "/version", version::get),
     route(Method::GET, "/info", info::get),
+    route(Method::GET, "/system/df", df::get).since(Version(1, 25)),
+    route(Method::POST, "/auth", auth::post),
 ];

@@ -1,6 +1,7 @@
 //! Images: one verb a file.
 
 pub mod access;
+mod distribution;
 mod events;
 mod history;
 mod port;
@@ -9,4 +10,9 @@ mod push;
 mod search;
 mod verbs;
 
+pub use distribution::Distribution;
 pub(crate) use port::LayerPort;
+/// What the verbs take and answer, so that a face need not know the room.
+pub use stead_image::{
+    Event, Format, Found, HistoryItem, ImportOptions, Input, Loaded, Login, Progress, Pushed, Reference, Removed, Silent,
+};

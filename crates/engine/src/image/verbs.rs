@@ -77,6 +77,23 @@ impl Engine {
         Ok(self.images.inspect(name)?)
     }
 
+    /// The same for a platform (`os/arch[/variant]`).
+    ///
+    /// # Errors
+    /// As [`Engine::image_inspect`]; the image is there for another platform.
+    pub fn image_inspect_platform(&self, name: &str, platform: Option<&str>) -> Result<Value> {
+        let image = self.images.resolve_platform(name, platform)?;
+        Ok(self.images.inspect_record(&image))
+    }
+
+    /// The container an image was committed from, and its `Config`: what clients before API 1.45 see.
+    ///
+    /// # Errors
+    /// No such image.
+    pub fn image_origin(&self, name: &str) -> Result<(Value, Value)> {
+        Ok(self.images.origin(&self.images.resolve(name)?))
+    }
+
     /// Gives an image one more name.
     ///
     /// # Errors

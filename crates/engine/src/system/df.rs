@@ -21,23 +21,45 @@ pub struct DiskUsage {
     pub volumes: Vec<VolumeView>,
 }
 
+/// The kinds of things that can be added up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Images.
+    Images,
+    /// Containers.
+    Containers,
+    /// Volumes.
+    Volumes,
+}
+
 impl Engine {
     /// Adds up images, containers and volumes.
     ///
     /// # Errors
     /// A room cannot be read.
     pub fn system_df(&self) -> Result<DiskUsage> {
-        let containers = self.container_list(&ListOptions { all: true, size: true, ..ListOptions::default() })?;
-        let mut layers_size = 0;
-        for diff_id in self.layers.list()? {
-            layers_size += self.layers.get(&diff_id)?.map_or(0, |layer| layer.size);
+        self.system_df_of(&[Part::Images, Part::Containers, Part::Volumes])
+    }
+
+    /// Adds up some kinds of things; the others are empty.
+    ///
+    /// # Errors
+    /// A room cannot be read.
+    pub fn system_df_of(&self, parts: &[Part]) -> Result<DiskUsage> {
+        let mut usage = DiskUsage { layers_size: 0, images: Vec::new(), containers: Vec::new(), volumes: Vec::new() };
+        if parts.contains(&Part::Images) {
+            for diff_id in self.layers.list()? {
+                usage.layers_size += self.layers.get(&diff_id)?.map_or(0, |layer| layer.size);
+            }
+            usage.images = self.image_usage()?;
         }
-        let volumes = self.volume_list(&stead_base::filter::Filters::default())?.volumes;
-        Ok(DiskUsage {
-            layers_size,
-            images: self.image_usage()?,
-            containers,
-            volumes: volumes.into_iter().map(|v| self.volume_with_usage(v)).collect::<Result<_>>()?,
-        })
+        if parts.contains(&Part::Containers) {
+            usage.containers = self.container_list(&ListOptions { all: true, size: true, ..ListOptions::default() })?;
+        }
+        if parts.contains(&Part::Volumes) {
+            let volumes = self.volume_list(&stead_base::filter::Filters::default())?.volumes;
+            usage.volumes = volumes.into_iter().map(|v| self.volume_with_usage(v)).collect::<Result<_>>()?;
+        }
+        Ok(usage)
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod df;
+mod host;
 mod info;
 pub mod login;
 pub mod migrate_from;

@@ -8,4 +8,5 @@ mod remove;
 pub mod view;
 
 pub use prune::{Candidate, Pruned};
+pub use stead_volume::CreateRequest;
 pub use view::VolumeView;

@@ -5,7 +5,7 @@ use stead_base::filter::Filters;
 use stead_volume::Volume;
 
 use crate::emit::owned;
-use crate::{Engine, Result};
+use crate::{Engine, Failure, Result};
 
 const FILTERS: [&str; 3] = ["all", "label", "label!"];
 
@@ -34,7 +34,11 @@ impl Engine {
     /// A filter that is not known.
     pub fn volume_prune_plan(&self, filters: &Filters, all: bool) -> Result<Vec<Candidate>> {
         filters.check(&FILTERS)?;
-        let all = all || filters.flag("all")?.unwrap_or(false);
+        let said = filters.get("all");
+        if said.len() > 1 {
+            return Err(Failure::invalid(format!("invalid filter 'all=[{}]': only one value is expected", said.join(" "))));
+        }
+        let all = filters.flag("all")?.unwrap_or(false) || all;
         let mut candidates = Vec::new();
         for volume in self.volumes.list()?.into_iter().filter_map(std::result::Result::ok) {
             if goes(&volume, filters, all) && !self.is_used(&volume.name)? {

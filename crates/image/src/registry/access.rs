@@ -6,7 +6,7 @@ use base64::Engine as _;
 use serde::Deserialize;
 
 use crate::reference::DEFAULT_DOMAIN;
-use crate::registry::{Result, address, helper};
+use crate::registry::{Result, address, keychain};
 
 /// Mirrors, insecure registries and credentials.
 #[derive(Debug, Clone, Default)]
@@ -145,6 +145,18 @@ impl Access {
         bases
     }
 
+    /// The mirrors of a registry.
+    #[must_use]
+    pub fn mirrors_of(&self, domain: &str) -> &[String] {
+        self.mirrors.get(domain).map_or(&[], Vec::as_slice)
+    }
+
+    /// The hosts that were named insecure.
+    #[must_use]
+    pub fn insecure_hosts(&self) -> &[String] {
+        &self.insecure
+    }
+
     /// Base URLs of the registry itself.
     pub(crate) fn own_bases(&self, domain: &str) -> Vec<String> {
         let mut bases = Vec::new();
@@ -173,7 +185,7 @@ impl Access {
     pub(crate) fn login(&self, host: &str) -> Result<Option<Login>> {
         let host = host_of(host);
         match self.helper(&host) {
-            Some(helper) => helper::get(helper, &key_of(&host)),
+            Some(helper) => keychain::get(helper, &key_of(&host)),
             None => Ok(self.logins.get(&host).cloned()),
         }
     }

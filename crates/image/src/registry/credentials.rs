@@ -9,7 +9,7 @@ use rustix::fs::{FlockOperation, flock};
 use serde_json::{Map, Value, json};
 
 use super::access::{Access, Login, key_of};
-use super::helper;
+use super::keychain;
 use crate::{Error, Result, registry};
 
 /// Longest configuration file that is read.
@@ -22,7 +22,7 @@ const CONFIG_MAX: u64 = 16 << 20;
 pub fn store(path: &Path, access: &Access, host: &str, login: &Login) -> Result<bool> {
     let key = key_of(host);
     if let Some(name) = access.helper(host) {
-        helper::store(name, &key, login)?;
+        keychain::store(name, &key, login)?;
         change(path, |auths| auths.insert(key.clone(), json!({})))?;
         return Ok(false);
     }
@@ -43,7 +43,7 @@ pub fn store(path: &Path, access: &Access, host: &str, login: &Login) -> Result<
 pub fn erase(path: &Path, access: &Access, host: &str) -> Result<()> {
     let key = key_of(host);
     if let Some(name) = access.helper(host) {
-        helper::erase(name, &key)?;
+        keychain::erase(name, &key)?;
     }
     if path.symlink_metadata().is_err() {
         return Ok(());

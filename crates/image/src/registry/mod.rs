@@ -8,8 +8,8 @@ mod blob;
 mod client;
 pub mod credentials;
 mod fetch;
-mod helper;
 mod index;
+mod keychain;
 pub mod login;
 mod upload;
 

@@ -1,0 +1,25 @@
+//! What a registry has under a name, without fetching it.
+
+use serde_json::{Value, json};
+use stead_image::Reference;
+
+use super::access::Auth;
+use crate::{Engine, Failure, Result};
+
+/// What `GET /distribution/{name}/json` shows.
+pub type Distribution = Value;
+
+impl Engine {
+    /// The descriptor of what the registry has under the name, and the platforms it is for.
+    ///
+    /// # Errors
+    /// What the registry says; the way to it.
+    pub fn image_distribution(&self, name: &str, auth: &Auth) -> Result<Distribution> {
+        let parsed = Reference::parse(name).map_err(|e| Failure::invalid(e.to_string()))?;
+        let remote = self.images.remote(name, &self.access(auth, parsed.domain())?)?;
+        Ok(json!({
+            "Descriptor": { "mediaType": remote.media_type, "digest": remote.digest, "size": remote.size },
+            "Platforms": remote.platforms,
+        }))
+    }
+}
