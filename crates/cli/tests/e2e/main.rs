@@ -5,11 +5,15 @@
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "a test's scene is set by panicking code and plain files"))]
 
 #[cfg(test)]
+mod api_images;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod copy;
 #[cfg(test)]
 mod differential;
+#[cfg(test)]
+mod door;
 #[cfg(test)]
 mod escapes;
 #[cfg(test)]
