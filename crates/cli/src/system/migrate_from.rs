@@ -102,13 +102,14 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 
 fn row(item: &Item, full: bool) -> Row {
     let name = if full { item.name.clone() } else { ellipsis(&item.name, NAME_WIDTH) };
+    // What comes from the source may hold anything; a line is a line, and a terminal is told nothing.
+    let plain = |text: &str| text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect::<String>();
     let fields = vec![
         ("Kind", item.kind.to_owned()),
-        ("Name", name),
+        ("Name", plain(&name)),
         ("Size", item.size.map_or_else(|| "-".to_owned(), size::human)),
         ("Action", item.action.as_str().to_owned()),
-        // A name of the source may hold anything; a line is a line.
-        ("Note", item.note.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()),
+        ("Note", plain(&item.note)),
     ];
     Row::new(fields, Default::default())
 }
@@ -156,7 +157,7 @@ fn draw(bar: &ProgressBar, watch: &Watch) {
     if let Ok(style) = ProgressStyle::with_template(template) {
         bar.set_style(style.progress_chars("=> "));
     }
-    bar.set_message(ellipsis(&what, NAME_WIDTH));
+    bar.set_message(ellipsis(&what, NAME_WIDTH).replace(char::is_control, " "));
     bar.set_length(total);
     bar.set_position(done.min(total));
     bar.tick();

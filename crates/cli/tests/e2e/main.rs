@@ -27,6 +27,8 @@ mod kill;
 #[cfg(test)]
 mod migrate;
 #[cfg(test)]
+mod migrate_hostile;
+#[cfg(test)]
 mod monitor;
 #[cfg(test)]
 mod mounts;

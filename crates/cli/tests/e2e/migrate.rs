@@ -56,13 +56,13 @@ fn furnish(data: &Path) {
     Command::new("/bin/sh").dir(data).args(["-c", sh]).run().ok();
 }
 
-fn migrate(s: &Sandbox, source: &Path, options: &[&str], from: &str) -> Output {
+pub(crate) fn migrate(s: &Sandbox, source: &Path, options: &[&str], from: &str) -> Output {
     s.cli().args(["system", "migrate-from", "--no-trunc", "--source"]).arg(source).args(options).arg(from).run()
 }
 
 /// The action and note of one thing.
 #[track_caller]
-fn action(output: &Output, kind: &str, name: &str) -> String {
+pub(crate) fn action(output: &Output, kind: &str, name: &str) -> String {
     let line = output.lines().into_iter().find(|line| {
         let mut words = line.split_whitespace();
         words.next() == Some(kind) && words.next() == Some(name)
@@ -72,7 +72,7 @@ fn action(output: &Output, kind: &str, name: &str) -> String {
 }
 
 /// dockerd with images, volumes and containers; it has stopped.
-fn docker_scene() -> Option<Dockerd> {
+pub(crate) fn docker_scene() -> Option<Dockerd> {
     let mut docker = Dockerd::start()?;
     for image in ["busybox", "layers"] {
         docker.cli().args(["load", "-q", "-i"]).arg(image_tar(image)).run().ok();
