@@ -24,6 +24,6 @@ mod tests;
 
 pub use account::account;
 pub use error::{Error, Result};
-pub use read::{ReadOptions, TreeReader, read};
+pub use read::{Changes, ReadOptions, TreeReader, read};
 pub use stat::{PathStat, go_mode, stat};
 pub use write::{Devices, Follow, Owner, Rebase, WriteOptions, Written, write};

@@ -29,8 +29,20 @@ const LINKS_MAX: usize = 1 << 20;
 /// How a tree is read.
 #[derive(Debug, Clone, Default)]
 pub struct ReadOptions {
-    /// The name of the top in the archive; without it the last component of the path, and `.` for `path/.`.
+    /// The name of the top in the archive; without it the last component of the path, and `.` for `path/.`. Empty: a directory is
+    /// not a member itself, and its entries have no directory in front.
     pub name: Option<String>,
+    /// What of an overlay's writable layer is carried; without it everything.
+    pub changes: Option<Changes>,
+}
+
+/// What a writable layer changed, as its archive tells it.
+#[derive(Debug, Clone, Default)]
+pub struct Changes {
+    /// Paths that are carried, without a leading slash.
+    pub kept: std::collections::BTreeSet<Vec<u8>>,
+    /// Paths of lower layers that are hidden: each becomes an empty file `.wh.NAME`, which OCI calls a whiteout.
+    pub hidden: Vec<Vec<u8>>,
 }
 
 /// The archive of one path. Reading it walks the tree.
@@ -43,6 +55,7 @@ pub struct TreeReader {
     content: Option<Content>,
     /// First archive name of files that have several, and how many of the others are still to come.
     links: HashMap<(u64, u64), (Vec<u8>, u64)>,
+    kept: Option<std::collections::BTreeSet<Vec<u8>>>,
     ended: bool,
 }
 
@@ -74,8 +87,18 @@ pub fn read(root: BorrowedFd<'_>, path: &Path, options: &ReadOptions) -> Result<
     let described = stat::describe(&inside, &attributes, link_target);
     let top = options.name.clone().unwrap_or_else(|| paths::base(&inside));
     let top = if top == "/" { "." } else { top.as_str() };
-    let mut reader = TreeReader { levels: Vec::new(), ready: Vec::new(), taken: 0, content: None, links: HashMap::new(), ended: false };
-    reader.add(&handle, &attributes, top.as_bytes().to_vec()).map_err(at)?;
+    let kept = options.changes.as_ref().map(|changes| changes.kept.clone());
+    let mut reader =
+        TreeReader { levels: Vec::new(), ready: Vec::new(), taken: 0, content: None, links: HashMap::new(), kept, ended: false };
+    for path in options.changes.iter().flat_map(|changes| &changes.hidden) {
+        reader.whiteout(path);
+    }
+    if top.is_empty() && kind == FileType::Directory {
+        let dir = scope::reopen(handle.as_fd(), OFlags::RDONLY | OFlags::DIRECTORY).and_then(Dir::new).map_err(at)?;
+        reader.levels.push(Level { dir, prefix: Vec::new(), names: Vec::new(), exhausted: false });
+    } else {
+        reader.add(&handle, &attributes, top.as_bytes().to_vec()).map_err(at)?;
+    }
     Ok((described, reader))
 }
 
@@ -140,6 +163,24 @@ impl TreeReader {
         Ok(())
     }
 
+    fn whiteout(&mut self, path: &[u8]) {
+        let at = path.iter().rposition(|byte| *byte == b'/').map_or(0, |slash| slash + 1);
+        let name = [&path[..at], b".wh.", &path[at..]].concat();
+        let plain = Member {
+            name,
+            kind: Kind::Regular,
+            mode: 0,
+            uid: 0,
+            gid: 0,
+            size: 0,
+            mtime: (0, 0),
+            link: Vec::new(),
+            device: (0, 0),
+            xattrs: Vec::new(),
+        };
+        self.queue(&plain);
+    }
+
     fn queue(&mut self, member: &Member) {
         self.ready.extend(header(member));
     }
@@ -177,6 +218,9 @@ impl TreeReader {
             return Ok(());
         };
         let name = [level.prefix.as_slice(), entry.as_bytes()].concat();
+        if self.kept.as_ref().is_some_and(|kept| !kept.contains(&name)) {
+            return Ok(());
+        }
         let dir = level.dir.fd().map_err(|errno| place(errno, &name))?;
         // A running container removes and replaces things while it is read; what is gone is not in the archive.
         let handle = match scope::entry(dir, OsStr::from_bytes(entry.as_bytes())) {

@@ -8,6 +8,7 @@
 
 mod assemble;
 mod attributes;
+pub mod changes;
 mod codec;
 mod description;
 mod error;

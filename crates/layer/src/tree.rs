@@ -21,7 +21,7 @@ use crate::{Error, Result};
 const HANDLES_MAX: usize = 512;
 /// Mode of directories that the archive does not name.
 const IMPLIED_DIR: u32 = 0o755;
-const OPAQUE_XATTR: &str = "trusted.overlay.opaque";
+pub(crate) const OPAQUE_XATTR: &str = "trusted.overlay.opaque";
 
 /// A directory of the tree: its handle and its path without symlinks.
 #[derive(Clone)]
@@ -315,7 +315,7 @@ impl Tree {
 }
 
 /// Overlayfs's whiteout: a character device 0:0.
-fn is_whiteout(stat: &Stat) -> bool {
+pub(crate) fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 

@@ -74,6 +74,22 @@ pub fn hold_if_free(run_root: &RunRoot, id: &str) -> Result<Option<Hold>> {
     Hold::try_exclusive(&run_root.locks().join(format!("rootfs-{id}")))
 }
 
+/// The lock of one kind of prune, if nobody holds it: two at once would count the same things twice.
+///
+/// # Errors
+/// As [`hold`].
+pub fn hold_prune(run_root: &RunRoot, what: &str) -> Result<Option<Hold>> {
+    Hold::try_exclusive(&run_root.locks().join(format!("prune-{what}")))
+}
+
+/// What the container changed, by descriptor.
+///
+/// # Errors
+/// The directory cannot be opened.
+pub fn open(writable: &Writable) -> Result<std::os::fd::OwnedFd> {
+    stead_sys::path::open_root(&writable.upper)
+}
+
 /// Whether a container has a directory.
 #[must_use]
 pub fn exists(root: &Root, id: &str) -> bool {

@@ -26,7 +26,7 @@ fn groups(plan: &Plan) -> Vec<PathBuf> {
     look(Path::new(ROOT));
     for entry in std::fs::read_dir(ROOT).into_iter().flatten().flatten() {
         // Symlinks (`cpu` -> `cpu,cpuacct`) would show a group twice.
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) && !relative.starts_with(&*entry.file_name().to_string_lossy()) {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
             look(&entry.path());
         }
     }

@@ -1,6 +1,7 @@
 //! The monitor itself: what [`crate::spawn()`] executes. Single thread, one `poll` loop, no wait but that.
 
 mod connection;
+mod donors;
 mod life;
 mod requests;
 mod sessions;

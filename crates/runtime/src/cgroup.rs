@@ -3,6 +3,8 @@
 //! All three layouts of the field: v1 (one group in every hierarchy), hybrid (v1 controllers beside an empty v2), v2 (one group).
 
 mod device;
+mod update;
+pub mod usage;
 mod v1;
 mod v2;
 
@@ -12,6 +14,7 @@ use std::path::{Path, PathBuf};
 use stead_sys::cgroup as kernel;
 
 pub(crate) use device::rules as device_rules;
+pub use update::update;
 
 use crate::spec::Plan;
 
@@ -55,6 +58,26 @@ impl CgroupError {
 /// What `docker info` calls the version: `1` (hybrid counts as it) or `2`.
 pub fn version() -> &'static str {
     if kernel::detect().is_ok_and(|layout| layout.is_v2()) { "2" } else { "1" }
+}
+
+/// Whether this kernel shares real-time CPU out by groups (v1 only, and few distributions).
+pub fn has_realtime() -> bool {
+    kernel::detect().is_ok_and(|layout| layout.with("cpu").is_some_and(|cpu| cpu.path.join("cpu.rt_runtime_us").exists()))
+}
+
+/// The processes of a container, those in groups it made itself too, sorted.
+///
+/// # Errors
+/// Its group is gone.
+pub fn processes(plan: &Plan) -> Result<Vec<i32>, CgroupError> {
+    let layout = kernel::detect().map_err(at(plan))?;
+    let top = layout.v2.as_ref().filter(|_| layout.is_v2());
+    let top = top.or_else(|| ["pids", "memory", "cpu"].iter().find_map(|c| layout.with(c)).or(layout.v1.first()).map(|h| &h.path));
+    let group = kernel::open(&top.ok_or(CgroupError::None)?.join(plan.cgroup_path())).map_err(at(plan))?;
+    let mut pids = kernel::processes_below(group.as_fd()).map_err(at(plan))?;
+    pids.sort_unstable();
+    pids.dedup();
+    Ok(pids)
 }
 
 /// A made group.

@@ -110,8 +110,8 @@ pub(crate) struct Dev {
 }
 
 impl Dev {
-    /// Makes /dev with its standard files and the places of what is mounted in it.
-    pub(crate) fn new() -> stead_sys::Result<Self> {
+    /// Makes /dev with its standard files and `places` for what is mounted in it.
+    pub(crate) fn new(places: &[&str]) -> stead_sys::Result<Self> {
         let params = [Param::Text("source", "tmpfs"), Param::Text("size", "65536k"), Param::Text("mode", "755")];
         let tree = mount::new_filesystem("tmpfs", &params, Flags::MOUNT_ATTR_NOSUID | Flags::MOUNT_ATTR_STRICTATIME)?;
         let dev = Self { tree };
@@ -122,7 +122,7 @@ impl Dev {
         for (name, target) in LINKS {
             kernel::symlink(Path::new(target), dev.tree.as_fd(), Path::new(name))?;
         }
-        for name in ["pts", "shm", "mqueue"] {
+        for name in places {
             kernel::mkdir(dev.tree.as_fd(), Path::new(name), 0o755)?;
         }
         Ok(dev)

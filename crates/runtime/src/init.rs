@@ -30,6 +30,7 @@ pub(crate) struct Job<'a> {
     pub(crate) rootfs: OwnedFd,
     pub(crate) engine_files: Vec<Prepared>,
     pub(crate) mounts: Vec<Prepared>,
+    pub(crate) shm: Option<OwnedFd>,
     pub(crate) group: &'a Group,
     pub(crate) confinement: &'a Confinement,
     pub(crate) stdio: &'a ChildStdio,
@@ -39,7 +40,8 @@ pub(crate) struct Job<'a> {
 /// Runs the child; returns the exit code of a birth that failed, or of the small init.
 pub(crate) fn run(job: Job<'_>) -> i32 {
     let reporter = job.reporter;
-    let roots = Roots { plan: job.plan, tree: job.rootfs, engine_files: job.engine_files, mounts: job.mounts, group: job.group };
+    let roots =
+        Roots { plan: job.plan, tree: job.rootfs, engine_files: job.engine_files, mounts: job.mounts, shm: job.shm, group: job.group };
     match prepare(job.plan, roots, job.confinement, job.stdio, &reporter) {
         Ok(ready) if job.plan.init => reaper::run(job.confinement, &ready, reporter, matches!(job.stdio, ChildStdio::Pty(_))),
         Ok(ready) => {
@@ -106,7 +108,7 @@ fn enter_namespaces(plan: &Plan) -> Result<(), LaunchError> {
         // Only after the group was joined: the namespace's root is where its first process is.
         Namespace::New => namespace::unshare(NamespaceFlags::NEWCGROUP)?,
         Namespace::Path(path) => namespace::enter_path(&path)?,
-        Namespace::Host => {}
+        Namespace::Host | Namespace::Container(_) => {}
     }
     if wanted.uts == Namespace::New {
         if !plan.hostname.is_empty() {

@@ -131,10 +131,11 @@ pub fn start(plan: &Plan, stdio: Stdio) -> Result<Child, LaunchError> {
     let confinement = Confinement::new(&plan.process, identity, &plan.process.caps, filter);
     let engine_files = plan.engine_files.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
     let mounts = plan.mounts.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
+    let shm = shared_memory_of_another(plan)?;
     let group = cgroup::create(plan)?;
     let (theirs, ours) = streams(stdio)?;
     let (listener, reporter) = report::pair()?;
-    let job = Job { plan, rootfs, engine_files, mounts, group: &group, confinement: &confinement, stdio: &theirs, reporter };
+    let job = Job { plan, rootfs, engine_files, mounts, shm, group: &group, confinement: &confinement, stdio: &theirs, reporter };
     let spawned = spawn(plan, &group, job);
     drop(theirs);
     let born = spawned.and_then(|child| finish(child, listener, ours));
@@ -154,6 +155,15 @@ pub fn start(plan: &Plan, stdio: Stdio) -> Result<Child, LaunchError> {
 
 fn prepare(mount: &Mount) -> Result<Prepared, LaunchError> {
     stead_mount::prepare(mount).map_err(|error| LaunchError::setup(error.to_string()))
+}
+
+/// Who joins another's IPC namespace has its /dev/shm too: POSIX shared memory lives there.
+fn shared_memory_of_another(plan: &Plan) -> Result<Option<OwnedFd>, LaunchError> {
+    match &plan.namespaces.ipc {
+        Namespace::Path(path) => Ok(Some(stead_sys::mount::clone_from(&path.with_file_name("mnt"), Path::new("/dev/shm"))?)),
+        Namespace::Container(id) => Err(LaunchError::setup(format!("container {id} was not looked up"))),
+        Namespace::New | Namespace::Host => Ok(None),
+    }
 }
 
 /// The streams the child gets and those the parent keeps.
@@ -193,6 +203,7 @@ fn spawn(plan: &Plan, group: &cgroup::Group, job: Job<'_>) -> Result<Spawned, La
     let born = || process::spawn(flags, birthplace, || init::run(job)).map_err(LaunchError::from);
     match &wanted.pid {
         Namespace::Path(path) => in_pid_namespace(&namespace::open(path)?, born),
+        Namespace::Container(id) => Err(LaunchError::setup(format!("container {id} was not looked up"))),
         Namespace::New | Namespace::Host => born(),
     }
 }

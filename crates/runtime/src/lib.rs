@@ -15,6 +15,7 @@ mod device;
 pub mod exec;
 mod init;
 pub mod launch;
+pub mod process_list;
 mod program;
 mod reaper;
 mod report;

@@ -25,6 +25,7 @@ pub(crate) struct Roots<'a> {
     pub(crate) tree: OwnedFd,
     pub(crate) engine_files: Vec<Prepared>,
     pub(crate) mounts: Vec<Prepared>,
+    pub(crate) shm: Option<OwnedFd>,
     pub(crate) group: &'a Group,
 }
 
@@ -42,7 +43,7 @@ const INERT: Flags = Flags::MOUNT_ATTR_NOSUID.union(Flags::MOUNT_ATTR_NODEV).uni
 
 /// Builds it and enters it.
 pub(crate) fn build(roots: Roots<'_>, confinement: &Confinement) -> Result<Built, LaunchError> {
-    let Roots { plan, tree, engine_files, mounts, group } = roots;
+    let Roots { plan, tree, engine_files, mounts, shm, group } = roots;
     namespace::make_root_private()?;
     mount::attach(&tree, &mount::handle(Path::new("/"))?, Path::new("/"))?;
     let taken = |target: &str| plan.mounts.iter().any(|mount| mount.target == Path::new(target));
@@ -50,7 +51,7 @@ pub(crate) fn build(roots: Roots<'_>, confinement: &Confinement) -> Result<Built
     if !taken("/sys") {
         sys(plan, tree.as_fd(), group, taken("/sys/fs/cgroup"))?;
     }
-    let built = dev(plan, tree.as_fd(), &taken)?;
+    let built = dev(plan, tree.as_fd(), shm, &taken)?;
     for file in engine_files {
         attach_own(tree.as_fd(), file).map_err(|error| LaunchError::setup(error.to_string()))?;
     }
@@ -151,7 +152,7 @@ fn sys(plan: &Plan, root: BorrowedFd<'_>, group: &Group, cgroup_taken: bool) -> 
     Ok(())
 }
 
-fn dev(plan: &Plan, root: BorrowedFd<'_>, taken: &dyn Fn(&str) -> bool) -> Result<Built, LaunchError> {
+fn dev(plan: &Plan, root: BorrowedFd<'_>, shm: Option<OwnedFd>, taken: &dyn Fn(&str) -> bool) -> Result<Built, LaunchError> {
     let params = [
         Param::Text("source", "devpts"),
         Param::Flag("newinstance"),
@@ -163,16 +164,20 @@ fn dev(plan: &Plan, root: BorrowedFd<'_>, taken: &dyn Fn(&str) -> bool) -> Resul
     if taken("/dev") {
         return Ok(Built { devpts, dev: None });
     }
-    let dev = Dev::new()?;
+    let shown = |name: &str| !plan.no_ipc_files || taken(name);
+    let places = [("pts", true), ("shm", shown("/dev/shm")), ("mqueue", shown("/dev/mqueue"))];
+    let places: Vec<&str> = places.into_iter().filter_map(|(name, shown)| shown.then_some(name)).collect();
+    let dev = Dev::new(&places)?;
     let place = ordinary(root, "dev")?;
     mount::attach(&dev.tree, &place, Path::new("/dev"))?;
     if !taken("/dev/pts") {
         mount::attach(&devpts, dev.place("pts")?, Path::new("/dev/pts"))?;
     }
-    if !taken("/dev/shm") {
-        mount::attach(&shared_memory(plan)?, dev.place("shm")?, Path::new("/dev/shm"))?;
+    if !taken("/dev/shm") && !plan.no_ipc_files {
+        let shm = shm.map_or_else(|| shared_memory(plan), Ok)?;
+        mount::attach(&shm, dev.place("shm")?, Path::new("/dev/shm"))?;
     }
-    if !taken("/dev/mqueue") {
+    if !taken("/dev/mqueue") && !plan.no_ipc_files {
         let queues = mount::new_filesystem("mqueue", &[Param::Text("source", "mqueue")], INERT)?;
         mount::attach(&queues, dev.place("mqueue")?, Path::new("/dev/mqueue"))?;
     }

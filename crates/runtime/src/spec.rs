@@ -51,6 +51,9 @@ pub struct Plan {
     /// Size of /dev/shm in bytes; 0 means Docker's 64 MiB.
     #[serde(default)]
     pub shm_size: u64,
+    /// Neither /dev/shm nor /dev/mqueue (`--ipc none`).
+    #[serde(default)]
+    pub no_ipc_files: bool,
     /// Paths hidden from the container; missing ones are skipped.
     #[serde(default = "defaults::masked_paths")]
     pub masked_paths: Vec<String>,
@@ -186,6 +189,9 @@ pub enum Namespace {
     Host,
     /// An existing one, e.g. /proc/12/ns/ipc.
     Path(PathBuf),
+    /// That of another container, by its id. Whoever gives birth finds its process at that moment and puts [`Namespace::Path`] in
+    /// its place: a path that is kept would lead to another process one day.
+    Container(String),
 }
 
 /// The network namespace.
@@ -224,6 +230,10 @@ pub struct CgroupLimits {
     pub cpu_period: u64,
     /// Quota in microseconds.
     pub cpu_quota: i64,
+    /// Real-time period in microseconds, v1 only.
+    pub cpu_rt_period: u64,
+    /// Real-time microseconds per period, v1 only.
+    pub cpu_rt_runtime: u64,
     /// CPUs allowed, `0-3,5`.
     pub cpuset_cpus: String,
     /// Memory nodes allowed.
@@ -232,6 +242,8 @@ pub struct CgroupLimits {
     pub pids_limit: i64,
     /// Block I/O weight, 10 to 1000.
     pub blkio_weight: u16,
+    /// The same by device; the rate is the weight.
+    pub blkio_weight_device: Vec<BlkioDevice>,
     /// Read bytes per second and device.
     pub blkio_read_bps: Vec<BlkioDevice>,
     /// Written bytes per second and device.
@@ -288,6 +300,12 @@ pub fn write(run_root: &RunRoot, id: &str, bytes: &[u8]) -> Result<(), LaunchErr
     std::fs::DirBuilder::new().recursive(true).mode(0o711).create(&dir).map_err(|e| stead_sys::Error::new("mkdir", &dir, e))?;
     durable::replace_unflushed(&run_root.plan(id), bytes, 0o600)?;
     Ok(())
+}
+
+/// Reads the plan back; `None` when there is none that can be read.
+#[must_use]
+pub fn read(run_root: &RunRoot, id: &str) -> Option<Plan> {
+    serde_json::from_slice(&std::fs::read(run_root.plan(id)).ok()?).ok()
 }
 
 impl Plan {

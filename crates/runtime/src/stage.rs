@@ -87,6 +87,7 @@ impl Stage {
             devices: Vec::new(),
             sysctls: std::collections::BTreeMap::new(),
             shm_size: 0,
+            no_ipc_files: false,
             masked_paths: defaults::masked_paths(),
             readonly_paths: defaults::readonly_paths(),
             privileged: false,

@@ -91,6 +91,21 @@ pub fn open_running(pid: u32) -> Result<RootView, ViewError> {
     Ok(RootView { root, _kept: Kept::Process { _proc: process } })
 }
 
+/// The root file system of a running process without what is mounted in it, held by one descriptor.
+///
+/// # Errors
+/// [`ViewError::Gone`].
+pub fn open_rootfs(pid: u32) -> Result<OwnedFd, ViewError> {
+    let table = std::path::PathBuf::from(format!("/proc/{pid}/ns/mnt"));
+    kernel::clone_from(&table, Path::new("/")).map_err(|error| match error.errno() {
+        Some(ENOENT | ESRCH) => ViewError::Gone { pid },
+        _ => ViewError::Sys(error),
+    })
+}
+
+const ENOENT: i32 = 2;
+const ESRCH: i32 = 3;
+
 /// The view of a container that does not run: its root file system with its mounts on it. What lives only as long as a process (tmpfs,
 /// `/proc`) is left out, as Docker leaves it out: a file copied there would be gone at the next start.
 ///

@@ -155,6 +155,23 @@ pub fn processes(group: BorrowedFd<'_>) -> Result<Vec<i32>> {
     Ok(read(group, "cgroup.procs")?.lines().filter_map(|line| line.trim().parse().ok()).filter(|pid| *pid != 0).collect())
 }
 
+/// The processes of a group and of all groups below it. What goes away meanwhile is not in the answer.
+pub fn processes_below(group: BorrowedFd<'_>) -> Result<Vec<i32>> {
+    let mut found = processes(group)?;
+    let listing = rustix::fs::Dir::read_from(group).map_err(|errno| Error::new("readdir", "group", errno))?;
+    for entry in listing.flatten() {
+        let name = entry.file_name();
+        if entry.file_type() == rustix::fs::FileType::Directory && name != c"." && name != c".." {
+            let rel = name.to_string_lossy();
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+            if let Ok(inner) = open_beneath(group, Path::new(rel.as_ref()), flags, Mode::empty()) {
+                found.extend(processes_below(inner.as_fd()).unwrap_or_default());
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// Removes the group `path` (below `parent`) and every group inside it. Missing is done; a process inside is `EBUSY`.
 pub fn remove(parent: BorrowedFd<'_>, path: &Path) -> Result<()> {
     match rustix::fs::unlinkat(parent, path, rustix::fs::AtFlags::REMOVEDIR) {

@@ -306,6 +306,39 @@ pub fn unshare_mounts() -> Result<()> {
     rustix::mount::mount_change("/", flags).map_err(|e| Error::new("mount", "/", e))
 }
 
+/// A detached copy of the mount at `path` of another mount table, without what is mounted below it. Symlinks on the way are refused:
+/// the table may be a container's, who could put one there.
+///
+/// # Errors
+/// As `setns` and `open_tree`; `ESRCH` or `ENOENT` when the table's process is gone.
+pub fn clone_from(table: &Path, path: &Path) -> Result<OwnedFd> {
+    let table = open(table, OFlags::RDONLY | OFlags::CLOEXEC)?;
+    // A thread of its own: only its view changes, and it ends with it.
+    let visit = || {
+        enter_table(table.as_fd())?;
+        let root = open(Path::new("/"), OFlags::PATH | OFlags::CLOEXEC | OFlags::DIRECTORY)?;
+        let rel = path.strip_prefix("/").unwrap_or(path);
+        let rel = if rel.as_os_str().is_empty() { Path::new(".") } else { rel };
+        let place = lookup(root.as_fd(), rel, OFlags::PATH, ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS)?;
+        clone_tree(place, Depth::Top, path)
+    };
+    let joined =
+        std::thread::scope(|scope| std::thread::Builder::new().spawn_scoped(scope, visit).map(std::thread::ScopedJoinHandle::join));
+    match joined {
+        Ok(Ok(outcome)) => outcome,
+        Ok(Err(_panic)) => Err(Error::new("open_tree", path, Errno::INTR)),
+        Err(error) => Err(Error::new("spawn", path, error)),
+    }
+}
+
+#[expect(unsafe_code, reason = "rustix marks unshare as unsafe because of flags that are not used here")]
+fn enter_table(table: BorrowedFd<'_>) -> Result<()> {
+    // SAFETY: a root and a working directory of the thread's own invalidate no descriptor and no memory.
+    unsafe { rustix::thread::unshare_unsafe(rustix::thread::UnshareFlags::FS) }.map_err(|e| Error::new("unshare", "fs", e))?;
+    rustix::thread::move_into_link_name_space(table, Some(rustix::thread::LinkNameSpaceType::Mount))
+        .map_err(|e| Error::new("setns", "mnt", e))
+}
+
 mod place;
 pub use place::{Wanted, place_in_root};
 

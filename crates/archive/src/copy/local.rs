@@ -146,7 +146,7 @@ fn said(call: &str, path: &str, error: &io::Error) -> Error {
 pub fn pack(source: &Endpoint, landing: &Landing) -> Result<TreeReader> {
     let name = landing.rename.as_ref().map(|(_, new)| new.clone()).or_else(|| source.rebase.clone());
     let root = top("/")?;
-    Ok(crate::read(root.as_fd(), Path::new(&source.path), &ReadOptions { name })?.1)
+    Ok(crate::read(root.as_fd(), Path::new(&source.path), &ReadOptions { name, changes: None })?.1)
 }
 
 /// Unpacks a container's archive where it lands on this machine. Symlinks are not followed below that directory: whatever a container put

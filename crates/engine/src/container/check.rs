@@ -1,10 +1,9 @@
 //! Refusing what cannot be: every option of `HostConfig` and `Config` is looked at before anything is made.
 
 use super::config::{Config, HostConfig, Ulimit};
+use super::{limits, modes};
 use crate::{Failure, Result};
 
-/// Docker's floor for `--memory`: below it most programs cannot even be loaded.
-const MEMORY_MIN: i64 = 6 * 1024 * 1024;
 /// Longest host name the kernel keeps (`HOST_NAME_MAX`).
 const HOSTNAME_MAX: usize = 64;
 
@@ -14,8 +13,8 @@ const HOSTNAME_MAX: usize = 64;
 /// The first option that cannot be, by name and value.
 pub(super) fn request(config: &Config, host: &HostConfig) -> Result<Vec<String>> {
     restart(host)?;
-    memory(host)?;
-    cpus(host)?;
+    let mut warnings = limits::check(host, limits::When::Create)?;
+    modes::check(config, host)?;
     security(host)?;
     names(config, host)?;
     host.ulimits.iter().flatten().try_for_each(ulimit)?;
@@ -26,14 +25,15 @@ pub(super) fn request(config: &Config, host: &HostConfig) -> Result<Vec<String>>
     stead_network::Mode::parse(&host.network_mode)?;
     sysctls(host)?;
     unsupported(host)?;
-    Ok(warnings(host))
+    warnings.extend(volume_driver(host));
+    Ok(warnings)
 }
 
 fn words(list: Option<&Vec<String>>) -> &[String] {
     list.map_or(&[], Vec::as_slice)
 }
 
-fn restart(host: &HostConfig) -> Result<()> {
+pub(super) fn restart(host: &HostConfig) -> Result<()> {
     let policy = &host.restart_policy;
     match policy.name.as_str() {
         "" | "no" | "always" | "unless-stopped" => {
@@ -54,50 +54,6 @@ fn restart(host: &HostConfig) -> Result<()> {
     }
     if host.auto_remove && !matches!(policy.name.as_str(), "" | "no") {
         return Err(Failure::invalid("can't create 'AutoRemove' container with restart policy"));
-    }
-    Ok(())
-}
-
-fn memory(host: &HostConfig) -> Result<()> {
-    if host.memory != 0 && host.memory < MEMORY_MIN {
-        return Err(Failure::invalid("Minimum memory limit allowed is 6MB"));
-    }
-    if host.memory > 0 && host.memory_swap > 0 && host.memory_swap < host.memory {
-        return Err(Failure::invalid("Minimum memoryswap limit should be larger than memory limit, see usage"));
-    }
-    if host.memory == 0 && host.memory_swap > 0 {
-        return Err(Failure::invalid("You should always set the Memory limit when using Memoryswap limit, see usage"));
-    }
-    if let Some(swappiness) = host.memory_swappiness
-        && !(-1..=100).contains(&swappiness)
-    {
-        return Err(Failure::invalid(format!("Invalid value: {swappiness}, valid memory swappiness range is 0-100")));
-    }
-    if host.memory_reservation > 0 && host.memory > 0 && host.memory < host.memory_reservation {
-        return Err(Failure::invalid("Minimum memory limit can not be less than memory reservation limit, see usage"));
-    }
-    if host.shm_size < 0 {
-        return Err(Failure::invalid("SHM size can not be less than 0"));
-    }
-    Ok(())
-}
-
-fn cpus(host: &HostConfig) -> Result<()> {
-    if host.nano_cpus > 0 && (host.cpu_period > 0 || host.cpu_quota > 0) {
-        return Err(Failure::invalid("Conflicting options: Nano CPUs and CPU Period/Quota cannot both be set"));
-    }
-    let here = i64::try_from(std::thread::available_parallelism().map_or(1, usize::from)).unwrap_or(i64::MAX);
-    if host.nano_cpus < 0 || host.nano_cpus > here.saturating_mul(1_000_000_000) {
-        return Err(Failure::invalid(format!("range of CPUs is from 0.01 to {here}.00, as there are only {here} CPUs available")));
-    }
-    if host.cpu_shares < 0 {
-        return Err(Failure::invalid(format!("invalid CPU shares ({}): value must be a positive integer", host.cpu_shares)));
-    }
-    if host.cpu_period != 0 && !(1000..=1_000_000).contains(&host.cpu_period) {
-        return Err(Failure::invalid("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"));
-    }
-    if host.cpu_quota > 0 && host.cpu_quota < 1000 {
-        return Err(Failure::invalid("CPU cfs quota can not be less than 1ms (i.e. 1000)"));
     }
     Ok(())
 }
@@ -229,29 +185,15 @@ fn unsupported(host: &HostConfig) -> Result<()> {
     if host.port_bindings.as_ref().is_some_and(ports) || host.publish_all_ports {
         return refuse("publishing ports (-p, -P) needs a bridge network, which this version of stead does not have".to_owned());
     }
-    for (option, value, allowed) in [
-        ("--pid", &host.pid_mode, &["", "private", "host"][..]),
-        ("--ipc", &host.ipc_mode, &["", "private", "shareable", "none", "host"][..]),
-        ("--uts", &host.uts_mode, &["", "private", "host"][..]),
-        ("--userns", &host.userns_mode, &["", "host"][..]),
-        ("--cgroupns", &host.cgroupns_mode, &["", "private", "host"][..]),
-    ] {
-        if !allowed.contains(&value.as_str()) {
-            return refuse(format!("{option} {value:?} is not supported by this version of stead"));
-        }
-    }
     Ok(())
 }
 
-fn warnings(host: &HostConfig) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if !host.volume_driver.is_empty() && host.mounts.as_ref().is_some_and(|m| !m.is_empty()) {
-        warnings.push(
-            "WARNING: the container-wide volume-driver configuration is ignored for volumes specified via 'mount'. Use '--mount type=volume,volume-driver=...' instead"
-                .to_owned(),
-        );
-    }
-    warnings
+fn volume_driver(host: &HostConfig) -> Option<String> {
+    let ignored = !host.volume_driver.is_empty() && host.mounts.as_ref().is_some_and(|m| !m.is_empty());
+    ignored.then(|| {
+        "WARNING: the container-wide volume-driver configuration is ignored for volumes specified via 'mount'. Use '--mount type=volume,volume-driver=...' instead"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -273,13 +215,6 @@ mod tests {
         assert!(refused(&with("sometimes", 0)).contains("unknown policy 'sometimes'"));
         assert!(refused(&with("always", 3)).contains("can only be used with 'on-failure'"));
         assert!(refused(&HostConfig { auto_remove: true, ..with("always", 0) }).contains("AutoRemove"));
-    }
-
-    #[test]
-    fn impossible_resources_are_refused() {
-        assert!(refused(&HostConfig { memory: 1024, ..HostConfig::default() }).contains("6MB"));
-        assert!(refused(&HostConfig { nano_cpus: i64::MAX, ..HostConfig::default() }).contains("range of CPUs"));
-        assert!(refused(&HostConfig { memory: 1 << 30, memory_swap: 1 << 20, ..HostConfig::default() }).contains("memoryswap"));
     }
 
     #[test]

@@ -116,6 +116,45 @@ pub struct Ulimit {
     pub soft: i64,
 }
 
+/// A block device's share of block I/O.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct WeightDevice {
+    /// Path on the host.
+    pub path: String,
+    /// 10 to 1000.
+    pub weight: u16,
+}
+
+/// A block device's limit of bytes or operations per second.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ThrottleDevice {
+    /// Path on the host.
+    pub path: String,
+    /// Per second.
+    pub rate: u64,
+}
+
+/// Devices asked for from a driver (`--gpus`).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct DeviceRequest {
+    /// Who hands them out; empty lets the capabilities decide.
+    #[serde(deserialize_with = "null_is_default")]
+    pub driver: String,
+    /// How many; -1 is all.
+    pub count: i64,
+    /// Which.
+    #[serde(rename = "DeviceIDs")]
+    pub device_ids: Option<Vec<String>>,
+    /// Alternatives of capabilities that must all be there.
+    #[serde(deserialize_with = "null_is_default")]
+    pub capabilities: Vec<Vec<String>>,
+    /// For the driver.
+    pub options: Option<BTreeMap<String, String>>,
+}
+
 /// What depends on the host.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -173,6 +212,13 @@ pub struct HostConfig {
     pub ipc_mode: String,
     /// Parent cgroup.
     pub cgroup_parent: String,
+    /// Kept as given: a container's cgroup is its own.
+    pub cgroup: String,
+    /// `CONTAINER:ALIAS`.
+    pub links: Option<Vec<String>>,
+    /// Options of the storage driver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub storage_opt: Option<BTreeMap<String, String>>,
     /// Score for the OOM killer.
     pub oom_score_adj: i64,
     /// Empty, `host` or `container:ID`.
@@ -235,6 +281,40 @@ pub struct HostConfig {
     pub init: Option<bool>,
     /// Block I/O weight.
     pub blkio_weight: u16,
+    /// The same by device.
+    pub blkio_weight_device: Option<Vec<WeightDevice>>,
+    /// Bytes read per second.
+    pub blkio_device_read_bps: Option<Vec<ThrottleDevice>>,
+    /// Bytes written per second.
+    pub blkio_device_write_bps: Option<Vec<ThrottleDevice>>,
+    /// Reads per second.
+    #[serde(rename = "BlkioDeviceReadIOps")]
+    pub blkio_device_read_iops: Option<Vec<ThrottleDevice>>,
+    /// Writes per second.
+    #[serde(rename = "BlkioDeviceWriteIOps")]
+    pub blkio_device_write_iops: Option<Vec<ThrottleDevice>>,
+    /// Real-time period in microseconds.
+    pub cpu_realtime_period: i64,
+    /// Real-time microseconds per period.
+    pub cpu_realtime_runtime: i64,
+    /// Devices asked for from drivers.
+    pub device_requests: Option<Vec<DeviceRequest>>,
+    /// Bytes of kernel memory; kernels have stopped limiting it apart.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub kernel_memory: i64,
+    /// The same for TCP's buffers.
+    #[serde(rename = "KernelMemoryTCP", skip_serializing_if = "is_zero")]
+    pub kernel_memory_tcp: i64,
+    /// Windows only.
+    pub cpu_count: i64,
+    /// Windows only.
+    pub cpu_percent: i64,
+    /// Windows only.
+    #[serde(rename = "IOMaximumIOps")]
+    pub io_maximum_iops: u64,
+    /// Windows only.
+    #[serde(rename = "IOMaximumBandwidth")]
+    pub io_maximum_bandwidth: u64,
     /// Paths hidden from the container; `None` is Docker's list.
     pub masked_paths: Option<Vec<String>>,
     /// Paths it cannot write; `None` is Docker's list.
@@ -248,6 +328,10 @@ pub struct NetworkingConfig {
     /// By network name.
     #[serde(deserialize_with = "null_is_default")]
     pub endpoints_config: BTreeMap<String, serde_json::Value>,
+}
+
+fn is_zero(value: &i64) -> bool {
+    *value == 0
 }
 
 /// Docker's clients send `null` for empty lists and maps.

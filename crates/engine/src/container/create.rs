@@ -44,8 +44,10 @@ impl Engine {
     /// `No such image: x` ([`Kind::NotFound`]); everything that is refused is refused before anything is made, and what a later
     /// failure had made already is taken back.
     pub fn container_create(&self, request: CreateRequest) -> Result<Created> {
-        let CreateRequest { name, mut config, host, networking, platform } = request;
+        let CreateRequest { name, mut config, mut host, networking, platform } = request;
         let mut warnings = check::request(&config, &host)?;
+        self.pin_modes(&mut host)?;
+        host.memory_swap = super::update::memory_swap(&host);
         if let Some(name) = &name {
             names::check_container(name.trim_start_matches('/')).map_err(Failure::invalid)?;
         }
@@ -122,7 +124,7 @@ impl Engine {
     }
 }
 
-fn name_taken(name: &str, id: &str) -> Failure {
+pub(super) fn name_taken(name: &str, id: &str) -> Failure {
     Failure::new(
         Kind::Conflict,
         format!(

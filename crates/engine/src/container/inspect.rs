@@ -30,6 +30,8 @@ impl Engine {
         let dir = self.root.container(&container.id);
         let args = container.args();
         let writable = dir.join("upper");
+        let lower = super::plan::diff_ids(container).map(|ids| stead_layer::lower_dirs(&self.root, &ids)).unwrap_or_default();
+        let lower: Vec<String> = lower.iter().map(|layer| layer.display().to_string()).collect();
         let view = json!({
             "Id": container.id,
             "Created": container.created.rfc3339_nano(),
@@ -50,7 +52,13 @@ impl Engine {
             "AppArmorProfile": "",
             "ExecIDs": Value::Null,
             "HostConfig": host_config(container),
-            "GraphDriver": { "Data": { "UpperDir": writable, "WorkDir": dir.join("work") }, "Name": "overlay2" },
+            "GraphDriver": {
+                "Data": {
+                    "ID": container.id, "LowerDir": lower.join(":"), "MergedDir": dir.join("merged"), "UpperDir": writable,
+                    "WorkDir": dir.join("work"),
+                },
+                "Name": "overlay2",
+            },
         });
         match view {
             Value::Object(map) => map,
@@ -86,6 +94,15 @@ fn host_config(container: &Container) -> Value {
     }
     if host.shm_size == 0 {
         host.shm_size = 64 << 20;
+    }
+    host.memory_swap = super::update::memory_swap(&host);
+    host.console_size.get_or_insert([0, 0]);
+    let v2 = stead_runtime::cgroup::version() == "2";
+    if host.cgroupns_mode.is_empty() {
+        if v2 && !host.privileged { "private" } else { "host" }.clone_into(&mut host.cgroupns_mode);
+    }
+    if !v2 {
+        host.oom_kill_disable.get_or_insert(false);
     }
     if host.ipc_mode.is_empty() {
         "private".clone_into(&mut host.ipc_mode);

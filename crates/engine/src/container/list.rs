@@ -7,6 +7,7 @@ use serde_json::Value;
 use stead_base::filter::Filters;
 use stead_base::time::Time;
 
+use super::filter;
 use super::record::Container;
 use super::state::Now;
 use crate::{Engine, Result};
@@ -91,6 +92,7 @@ impl Engine {
     /// A filter that is not known, or names a container or image that is not there.
     pub fn container_list(&self, options: &ListOptions) -> Result<Vec<Summary>> {
         options.filters.check(&FILTERS)?;
+        filter::check(&options.filters)?;
         let mut containers: Vec<Container> =
             self.store.read(|tx| tx.list::<Container>())?.into_iter().filter_map(std::result::Result::ok).collect();
         containers.sort_by(|a, b| b.created.cmp(&a.created).then_with(|| a.id.cmp(&b.id)));
@@ -107,7 +109,10 @@ impl Engine {
             let wanted = (everything || now.is_alive()) && bounds.hold(&container) && matches(&options.filters, &container, &now);
             let descends = ancestors.as_ref().is_none_or(|ids| ids.contains(&container.image) || ids.contains(&container.config.image));
             if wanted && descends {
-                lines.push(self.summary(&container, &now, moment, options.size)?);
+                let line = self.summary(&container, &now, moment, options.size)?;
+                if filter::ports(&options.filters, &line.ports) {
+                    lines.push(line);
+                }
             }
         }
         Ok(lines)
@@ -186,7 +191,9 @@ fn matches(filters: &Filters, container: &Container, now: &Now) -> bool {
     let policy =
         |wanted: &str| container.host.restart_policy.name == wanted || (wanted == "no" && container.host.restart_policy.name.is_empty());
     let network = |wanted: &str| super::inspect::network_mode(container) == wanted;
-    filters.any("id", |wanted| container.id.starts_with(wanted))
+    // There is no swarm whose tasks they could be.
+    !filters.flag("is-task").ok().flatten().unwrap_or(false)
+        && filters.any("id", |wanted| container.id.starts_with(wanted))
         && filters.any("name", exact_name)
         && filters.any("status", |wanted| now.status == wanted)
         && filters.any("exited", exited)

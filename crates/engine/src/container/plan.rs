@@ -3,12 +3,10 @@
 use stead_layer::writable::Writable;
 use stead_mount::{Mount, Ro};
 use stead_network::Mode;
-use stead_runtime::{
-    CgroupLimits, Device, DeviceRule, Namespace, Namespaces, NetNamespace, Plan, Process, Rlimit, Seccomp, capability, defaults,
-};
+use stead_runtime::{BlkioDevice, CgroupLimits, Device, DeviceRule, NetNamespace, Plan, Process, Rlimit, Seccomp, capability, defaults};
 
 use super::check;
-use super::config::HostConfig;
+use super::config::{HostConfig, ThrottleDevice};
 use super::record::Container;
 use crate::{Engine, Failure, Result};
 
@@ -35,8 +33,9 @@ impl Engine {
             mounts,
             engine_files,
             process: process(container)?,
-            namespaces: namespaces(host)?,
-            cgroup: limits(host)?,
+            namespaces: self.namespaces(host, net(host)?)?,
+            no_ipc_files: host.ipc_mode == "none",
+            cgroup: limits(container)?,
             devices: devices(host),
             sysctls: host.sysctls.clone().unwrap_or_default(),
             shm_size: unsigned(host.shm_size),
@@ -126,26 +125,21 @@ fn environment(container: &Container) -> Vec<String> {
     env
 }
 
-fn namespaces(host: &HostConfig) -> Result<Namespaces> {
-    let pick = |mode: &str| if mode == "host" { Namespace::Host } else { Namespace::New };
-    Ok(Namespaces {
-        net: match Mode::parse(&host.network_mode)? {
-            Mode::Host => NetNamespace::Host,
-            Mode::None | Mode::Default => NetNamespace::None,
-        },
-        ipc: pick(&host.ipc_mode),
-        pid: pick(&host.pid_mode),
-        uts: pick(&host.uts_mode),
-        cgroup: match host.cgroupns_mode.as_str() {
-            "host" => Some(Namespace::Host),
-            "private" => Some(Namespace::New),
-            _ => None,
-        },
+fn net(host: &HostConfig) -> Result<NetNamespace> {
+    Ok(match Mode::parse(&host.network_mode)? {
+        Mode::Host => NetNamespace::Host,
+        Mode::None | Mode::Default => NetNamespace::None,
     })
 }
 
-fn limits(host: &HostConfig) -> Result<CgroupLimits> {
+/// What a container may use, as the runtime is told.
+pub(super) fn limits(container: &Container) -> Result<CgroupLimits> {
+    let host = &container.host;
+    let rates = |list: &Option<Vec<ThrottleDevice>>| {
+        list.iter().flatten().map(|d| BlkioDevice { path: d.path.clone().into(), rate: d.rate }).collect::<Vec<_>>()
+    };
     Ok(CgroupLimits {
+        path: cgroup_path(container),
         memory: unsigned(host.memory),
         memory_reservation: unsigned(host.memory_reservation),
         memory_swap: host.memory_swap,
@@ -158,10 +152,27 @@ fn limits(host: &HostConfig) -> Result<CgroupLimits> {
         cpuset_cpus: host.cpuset_cpus.clone(),
         cpuset_mems: host.cpuset_mems.clone(),
         pids_limit: host.pids_limit.unwrap_or(0),
+        cpu_rt_period: unsigned(host.cpu_realtime_period),
+        cpu_rt_runtime: unsigned(host.cpu_realtime_runtime),
         blkio_weight: host.blkio_weight,
+        blkio_weight_device: host
+            .blkio_weight_device
+            .iter()
+            .flatten()
+            .map(|d| BlkioDevice { path: d.path.clone().into(), rate: u64::from(d.weight) })
+            .collect(),
+        blkio_read_bps: rates(&host.blkio_device_read_bps),
+        blkio_write_bps: rates(&host.blkio_device_write_bps),
+        blkio_read_iops: rates(&host.blkio_device_read_iops),
+        blkio_write_iops: rates(&host.blkio_device_write_iops),
         device_rules: host.device_cgroup_rules.iter().flatten().map(|text| device_rule(text)).collect::<Result<_>>()?,
-        ..CgroupLimits::default()
     })
+}
+
+/// Below `--cgroup-parent` where one is named. Empty: the runtime's own place.
+fn cgroup_path(container: &Container) -> String {
+    let parts: Vec<&str> = container.host.cgroup_parent.split('/').filter(|part| !matches!(*part, "" | "." | "..")).collect();
+    if parts.is_empty() { String::new() } else { format!("{}/{}", parts.join("/"), container.id) }
 }
 
 /// Reads `c 1:3 rwm`.

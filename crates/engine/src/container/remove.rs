@@ -31,14 +31,11 @@ impl Engine {
         let now = self.now(&container.id);
         if now.is_alive() {
             if !options.force {
-                let state = now.status;
-                return Err(Failure::new(
-                    Kind::Conflict,
-                    format!(
-                        "cannot remove container \"/{}\": container is {state}: stop the container before removing or force remove",
-                        container.name
-                    ),
-                ));
+                let how = match now.status {
+                    "paused" => "paused and must be unpaused first".to_owned(),
+                    state => format!("{state}: stop the container before removing or force remove"),
+                };
+                return Err(Failure::new(Kind::Conflict, format!("cannot remove container \"/{}\": container is {how}", container.name)));
             }
             self.end(&container.id)?;
         }

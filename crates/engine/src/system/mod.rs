@@ -6,5 +6,6 @@ mod host;
 mod info;
 pub mod login;
 pub mod migrate_from;
+pub mod prune;
 mod repair;
 mod sweep;

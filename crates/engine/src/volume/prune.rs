@@ -71,6 +71,6 @@ impl Engine {
     }
 }
 
-fn goes(volume: &Volume, filters: &Filters, all: bool) -> bool {
+pub(crate) fn goes(volume: &Volume, filters: &Filters, all: bool) -> bool {
     volume.driver == "local" && volume.options.is_empty() && (all || volume.anonymous) && filters.labels(&volume.labels)
 }

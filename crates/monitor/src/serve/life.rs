@@ -8,7 +8,7 @@ use stead_runtime::{LaunchError, LaunchErrorKind, Stdio, WindowSize, launch};
 use stead_sys::process;
 
 use super::turn::{Server, borrow};
-use super::{read_plan, remark};
+use super::{donors, read_plan, remark};
 use crate::cage;
 use crate::config::Stdin;
 use crate::exit::{self, Exit};
@@ -86,12 +86,17 @@ impl Server {
         let unreadable = || LaunchError { kind: LaunchErrorKind::Setup, message: "the container's plan cannot be read".to_owned() };
         let mut plan = read_plan(&self.config.run_root(), &self.config.id).ok_or_else(unreadable)?;
         plan.process.oom_score_adj.get_or_insert(self.oom_score);
+        let donors = donors::find(&mut plan, &self.config.run_root())?;
         let shape = if self.config.tty {
             Stdio::Pty { size: self.config.console_size.map(|(rows, cols)| WindowSize { rows, cols }) }
         } else {
             Stdio::Pipes { stdin: self.config.stdin != Stdin::Closed }
         };
         let child = launch::start(&plan, shape).inspect_err(|_error| cage::end(&plan))?;
+        if let Err(error) = donors::verify(&donors) {
+            cage::end(&plan);
+            return Err(error);
+        }
         self.streams = Streams::new(child.io);
         self.pidfd = Some(child.pidfd);
         self.born_at = Instant::now();
@@ -137,6 +142,13 @@ impl Server {
             crate::tolerate(self.freeze(false));
         }
         sent
+    }
+
+    /// A frozen container hears no signal: one that means its end lets it go on.
+    pub(super) fn thaw_to_end(&mut self) {
+        if self.state.status == Status::Paused && self.restart.stopped_by_hand() {
+            crate::tolerate(self.freeze(false));
+        }
     }
 
     /// Asks the container to end and sets the moment of insisting.

@@ -146,6 +146,7 @@ impl Server {
         match self.life {
             Life::Running => {
                 if self.send_signal(signal) {
+                    self.thaw_to_end();
                     self.answer(token, Connection::done);
                 } else {
                     self.not_running(token);
@@ -206,7 +207,8 @@ impl Server {
         let refusal = match (self.state.status, yes) {
             (Status::Running, true) | (Status::Paused, false) => None,
             (Status::Paused, true) => Some((Failure::Conflict, format!("Container {id} is already paused"))),
-            (Status::Running, false) => Some((Failure::Conflict, format!("Container {id} is not paused"))),
+            // Docker has no kind for this one either.
+            (Status::Running, false) => Some((Failure::Internal, format!("Container {id} is not paused"))),
             (Status::Restarting, _) => {
                 Some((Failure::Conflict, format!("Container {id} is restarting, wait until the container is running")))
             }

@@ -83,7 +83,7 @@ fn namespaces(plan: &Plan) -> Value {
         match namespace {
             Namespace::New => list.push(json!({"type": name})),
             Namespace::Path(path) => list.push(json!({"type": name, "path": path})),
-            Namespace::Host => {}
+            Namespace::Host | Namespace::Container(_) => {}
         }
     }
     match &wanted.net {
@@ -107,6 +107,9 @@ fn mounts(plan: &Plan, late: impl Fn(usize) -> PathBuf) -> Value {
         json!({"destination": "/sys", "type": "sysfs", "source": "sysfs", "options": ["nosuid", "noexec", "nodev", rw]}),
         json!({"destination": "/sys/fs/cgroup", "type": "cgroup", "source": "cgroup", "options": [rw, "nosuid", "noexec", "nodev"]}),
     ];
+    if plan.no_ipc_files {
+        list.retain(|own| !matches!(own.get("destination").and_then(Value::as_str), Some("/dev/shm" | "/dev/mqueue")));
+    }
     list.retain(|own| !plan.mounts.iter().any(|user| own.get("destination").and_then(Value::as_str).map(Path::new) == Some(&user.target)));
     for (at, user) in plan.mounts.iter().enumerate().filter(|(_, user)| is_late(&user.target)) {
         // Attributes are already on the mount that is bound.

@@ -8,6 +8,13 @@ use stead_sys::path::OFlags;
 use super::{CgroupError, Group, at, cpu_bandwidth, descend, device, memory_and_swap, set};
 use crate::spec::{BlkioDevice, Plan};
 
+/// Docker's words for a kernel that does not count swap.
+pub(super) const NO_SWAP: &str =
+    "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap.";
+/// Docker's words for a kernel without an I/O scheduler that weighs.
+pub(super) const WEIGHT_DEVICE: &str =
+    "Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded.";
+
 pub(super) fn create(plan: &Plan, layout: &Layout) -> Result<Group, CgroupError> {
     let mut group = Group { aliases: layout.aliases.clone(), ..Group::default() };
     for hierarchy in &layout.v1 {
@@ -53,10 +60,7 @@ fn memory(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Resul
     if let Some(both) = memory_and_swap(plan) {
         match set(dir, "memory.memsw.limit_in_bytes", &both.to_string()) {
             // The file is missing where swap accounting is off; Docker's warning.
-            Err(CgroupError::Limit { source, .. }) if source.io_kind() == std::io::ErrorKind::NotFound => warnings.push(
-                "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap."
-                    .to_owned(),
-            ),
+            Err(CgroupError::Limit { source, .. }) if source.io_kind() == std::io::ErrorKind::NotFound => warnings.push(NO_SWAP.to_owned()),
             other => other?,
         }
     }
@@ -72,9 +76,15 @@ fn memory(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Resul
     Ok(())
 }
 
-fn cpu(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
-    if plan.cgroup.cpu_shares > 0 {
-        set(dir, "cpu.shares", &plan.cgroup.cpu_shares.to_string())?;
+pub(super) fn cpu(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
+    for (file, value) in [
+        ("cpu.shares", plan.cgroup.cpu_shares),
+        ("cpu.rt_period_us", plan.cgroup.cpu_rt_period),
+        ("cpu.rt_runtime_us", plan.cgroup.cpu_rt_runtime),
+    ] {
+        if value > 0 {
+            set(dir, file, &value.to_string())?;
+        }
     }
     if let Some((quota, period)) = cpu_bandwidth(plan) {
         set(dir, "cpu.cfs_period_us", &period.to_string())?;
@@ -83,7 +93,7 @@ fn cpu(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
     Ok(())
 }
 
-fn cpuset(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
+pub(super) fn cpuset(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
     for (file, value) in [("cpuset.cpus", &plan.cgroup.cpuset_cpus), ("cpuset.mems", &plan.cgroup.cpuset_mems)] {
         if !value.is_empty() {
             set(dir, file, value)?;
@@ -92,12 +102,19 @@ fn cpuset(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
     Ok(())
 }
 
-fn blkio(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
+pub(super) fn blkio(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
     let limits = &plan.cgroup;
     if limits.blkio_weight > 0 {
         let weight = limits.blkio_weight.to_string();
         if set(dir, "blkio.weight", &weight).or_else(|_| set(dir, "blkio.bfq.weight", &weight)).is_err() {
             warnings.push("Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.".to_owned());
+        }
+    }
+    for share in &limits.blkio_weight_device {
+        let id = device::block(&share.path).map_err(at(plan))?;
+        let line = format!("{}:{} {}", id.major, id.minor, share.rate);
+        if set(dir, "blkio.weight_device", &line).or_else(|_| set(dir, "blkio.bfq.weight_device", &line)).is_err() {
+            warnings.push(WEIGHT_DEVICE.to_owned());
         }
     }
     let throttles: [(&str, &[BlkioDevice]); 4] = [

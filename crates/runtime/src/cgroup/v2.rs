@@ -42,7 +42,7 @@ fn pass_on(parent: &OwnedFd) -> Result<(), CgroupError> {
     Ok(())
 }
 
-fn memory(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
+pub(super) fn memory(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
     let limits = &plan.cgroup;
     if limits.memory > 0 {
         set(dir, "memory.max", &limits.memory.to_string())?;
@@ -58,17 +58,14 @@ fn memory(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Resul
     };
     match set(dir, "memory.swap.max", &swap) {
         Err(CgroupError::Limit { source, .. }) if source.io_kind() == std::io::ErrorKind::NotFound => {
-            warnings.push(
-                "Your kernel does not support swap limit capabilities or the cgroup is not mounted. Memory limited without swap."
-                    .to_owned(),
-            );
+            warnings.push(super::v1::NO_SWAP.to_owned());
             Ok(())
         }
         other => other,
     }
 }
 
-fn cpu(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
+pub(super) fn cpu(plan: &Plan, dir: BorrowedFd<'_>) -> Result<(), CgroupError> {
     if plan.cgroup.cpu_shares > 0 {
         set(dir, "cpu.weight", &weight(plan.cgroup.cpu_shares).to_string())?;
     }
@@ -84,13 +81,19 @@ pub(super) fn weight(shares: u64) -> u64 {
     1 + (shares.clamp(2, 262_144) - 2) * 9999 / 262_142
 }
 
-fn io(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
+pub(super) fn io(plan: &Plan, dir: BorrowedFd<'_>, warnings: &mut Vec<String>) -> Result<(), CgroupError> {
     let limits = &plan.cgroup;
     if limits.blkio_weight > 0 {
         let bfq = limits.blkio_weight.to_string();
         let plain = 1 + u64::from(limits.blkio_weight.max(10) - 10) * 9999 / 990;
         if set(dir, "io.bfq.weight", &bfq).or_else(|_| set(dir, "io.weight", &plain.to_string())).is_err() {
             warnings.push("Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.".to_owned());
+        }
+    }
+    for share in &limits.blkio_weight_device {
+        let id = device::block(&share.path).map_err(at(plan))?;
+        if set(dir, "io.bfq.weight", &format!("{}:{} {}", id.major, id.minor, share.rate)).is_err() {
+            warnings.push(super::v1::WEIGHT_DEVICE.to_owned());
         }
     }
     let rates: [(&str, &[BlkioDevice]); 4] = [
