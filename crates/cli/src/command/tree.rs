@@ -36,17 +36,27 @@ pub(crate) static ROOT: Command = Command {
         &volume::VOLUME,
         &system::SYSTEM,
         &container::attach::ATTACH,
+        &container::commit::COMMIT,
         &container::cp::CP,
         &container::create::CREATE,
+        &container::diff::DIFF,
         &container::exec::EXEC,
+        &container::export::EXPORT,
         &container::kill::KILL,
         &container::logs::LOGS,
+        &container::pause::PAUSE,
+        &container::port::PORT,
         &container::ls::PS,
+        &container::rename::RENAME,
         &container::restart::RESTART,
         &TOP_RM,
         &container::run::RUN,
         &container::start::START,
+        &container::stats::STATS,
         &container::stop::STOP,
+        &container::top::TOP,
+        &container::unpause::UNPAUSE,
+        &container::update::UPDATE,
         &container::wait::WAIT,
         &image::history::HISTORY,
         &image::import::IMPORT,
@@ -113,7 +123,10 @@ mod tests {
 
     #[test]
     fn both_ways_to_call_a_command_lead_to_the_same() {
-        for word in ["run", "create", "start", "stop", "restart", "kill", "wait", "rm", "logs", "exec", "attach", "cp", "ps"] {
+        for word in [
+            "run", "create", "start", "stop", "restart", "kill", "wait", "rm", "logs", "exec", "attach", "cp", "ps", "pause", "unpause",
+            "rename", "update", "top", "stats", "diff", "port", "commit", "export",
+        ] {
             let top = ROOT.child(word).unwrap();
             let inner = container::CONTAINER.child(word).unwrap();
             assert_eq!((top.usage, top.about), (inner.usage, inner.about), "{word}");

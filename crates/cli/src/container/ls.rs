@@ -31,16 +31,14 @@ const FLAGS: [Flag; 8] = [
     switch("size", Some('s'), "Display total file sizes"),
 ];
 
-/// Filters of Docker's about things that containers here do not have.
-const FOREIGN: [&str; 5] = ["health", "publish", "expose", "isolation", "is-task"];
-
 const BASE: Command = Command {
     name: "ls",
     aliases: &["list", "ps"],
     usage: "[OPTIONS]",
     about: "List containers",
     long: "Filters: id, name, label, label!, status (created, running, paused, restarting, exited), exited=CODE, ancestor=IMAGE,\n\
-           before=CONTAINER, since=CONTAINER, volume=NAME|PATH, network, restart-policy.",
+           before=CONTAINER, since=CONTAINER, volume=NAME|PATH, network, health, publish=PORT[-PORT][/PROTO], expose=PORT[-PORT][/PROTO],\n\
+           is-task, isolation, restart-policy.",
     also: &["stead container ls", "stead container list", "stead container ps", "stead ps"],
     flags: &[&FLAGS],
     arity: Arity::Exactly(0),
@@ -99,13 +97,6 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     }
     let sized = matches.on("size") || format.is_some_and(|f| f.contains(".Size"));
     let filters = listing::filters(matches)?;
-    if let Some(key) = FOREIGN.iter().find(|key| filters.has(key)) {
-        // The engine would let every container through, and a script would take that for an answer.
-        return Err(Failure::error(format_args!(
-            "filter \"{key}={}\" is not supported: containers here have no {key}",
-            filters.get(key).join(",")
-        )));
-    }
     let options = ListOptions { all: matches.on("all"), last: last(matches)?, size: sized, filters };
     let list = context.engine()?.container_list(&options)?;
     let full = matches.on("no-trunc");

@@ -8,6 +8,15 @@ const GAP: usize = 3;
 /// Aligns the cells of `text`. Only cells that a tab ends have a width of their own, and a column ends at the first line
 /// that does not reach it, as in Go.
 pub(crate) fn align(text: &str) -> String {
+    align_by(text, CELL_MIN)
+}
+
+/// The same with columns of at least twenty, as `top` has them.
+pub(crate) fn align_wide(text: &str) -> String {
+    align_by(text, 2 * CELL_MIN)
+}
+
+fn align_by(text: &str, least: usize) -> String {
     let body = text.strip_suffix('\n').unwrap_or(text);
     let lines: Vec<Vec<&str>> = body.split('\n').map(|line| line.split('\t').collect()).collect();
     let mut widths: Vec<Vec<usize>> = lines.iter().map(|cells| vec![0; cells.len() - 1]).collect();
@@ -17,7 +26,7 @@ pub(crate) fn align(text: &str) -> String {
         while at < lines.len() {
             let run = widths[at..].iter().take_while(|w| w.len() > column).count();
             let widest = lines[at..at + run].iter().map(|cells| cells[column].chars().count()).max().unwrap_or(0);
-            let width = if widest == 0 { 0 } else { (widest + GAP).max(CELL_MIN) };
+            let width = if widest == 0 { 0 } else { (widest + GAP).max(least) };
             for line in &mut widths[at..at + run] {
                 line[column] = width;
             }

@@ -49,7 +49,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 }
 
 /// `Untagged: …` and `Deleted: …`, a line each.
-pub(super) fn show(removed: &[Removed]) -> std::io::Result<()> {
+pub(crate) fn show(removed: &[Removed]) -> std::io::Result<()> {
     for one in removed {
         output::line(&match one {
             Removed::Untagged(name) => format!("Untagged: {name}"),

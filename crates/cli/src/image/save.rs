@@ -40,7 +40,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     let engine = context.engine()?;
     let save = |out: &mut dyn Write| -> Result<(), Failure> { Ok(engine.image_save(&matches.args, format, out)?) };
     match matches.filled("output") {
-        Some(path) => into_file(Path::new(path), save)?,
+        Some(path) => into_file(Path::new(path), "failed to save image", save)?,
         None if output::is_terminal() => {
             return Err(Failure::plain(1, "cowardly refusing to save to a terminal. Use the -o flag or redirect"));
         }
@@ -54,8 +54,8 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 }
 
 /// Writes beside and puts in place at the end, so that a failed save leaves an older archive whole.
-fn into_file(path: &Path, save: impl Fn(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
-    let failed = |e: io::Error| Failure::plain(1, format!("failed to save image: {}: {}", path.display(), cause(&e)));
+pub(crate) fn into_file(path: &Path, what: &str, save: impl Fn(&mut dyn Write) -> Result<(), Failure>) -> Result<(), Failure> {
+    let failed = |e: io::Error| Failure::plain(1, format!("{what}: {}: {}", path.display(), cause(&e)));
     // A device or a pipe cannot be replaced, only written.
     if fs::metadata(path).is_ok_and(|m| !m.is_file()) {
         let mut out = OpenOptions::new().write(true).open(path).map_err(failed)?;

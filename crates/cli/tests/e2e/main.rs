@@ -47,6 +47,12 @@ mod service;
 #[cfg(test)]
 mod state;
 #[cfg(test)]
+mod surface_files;
+#[cfg(test)]
+mod surface_modes;
+#[cfg(test)]
+mod surface_verbs;
+#[cfg(test)]
 mod tutorial;
 #[cfg(test)]
 mod volumes;

@@ -46,6 +46,13 @@ pub(super) fn resolve(matches: &Matches) -> Result<HostConfig, String> {
         devices: each(matches, "device", values::device)?,
         device_cgroup_rules: words(matches, "device-cgroup-rule"),
         ulimits: each(matches, "ulimit", values::ulimit)?,
+        blkio_weight_device: each(matches, "blkio-weight-device", values::weight_device)?,
+        blkio_device_read_bps: each(matches, "device-read-bps", |t| values::throttle(t, values::ram))?,
+        blkio_device_write_bps: each(matches, "device-write-bps", |t| values::throttle(t, values::ram))?,
+        blkio_device_read_iops: each(matches, "device-read-iops", |t| values::throttle(t, values::count))?,
+        blkio_device_write_iops: each(matches, "device-write-iops", |t| values::throttle(t, values::count))?,
+        device_requests: each(matches, "gpus", values::gpu_request)?,
+        storage_opt: map(matches, "storage-opt"),
         init: matches.given("init").then(|| matches.on("init")),
         ..HostConfig::default()
     };
@@ -53,7 +60,8 @@ pub(super) fn resolve(matches: &Matches) -> Result<HostConfig, String> {
     Ok(host)
 }
 
-fn limits(matches: &Matches, host: &mut HostConfig) -> Result<(), String> {
+/// What `run` and `update` have in common: the limits.
+pub(crate) fn limits(matches: &Matches, host: &mut HostConfig) -> Result<(), String> {
     let size = |name: &str| matches.text(name).map_or(Ok(0), values::ram);
     host.shm_size = size("shm-size")?;
     host.memory = size("memory")?;
@@ -69,6 +77,9 @@ fn limits(matches: &Matches, host: &mut HostConfig) -> Result<(), String> {
     host.cpu_shares = integer(matches, "cpu-shares")?;
     host.cpu_period = integer(matches, "cpu-period")?;
     host.cpu_quota = integer(matches, "cpu-quota")?;
+    host.cpu_realtime_period = integer(matches, "cpu-rt-period")?;
+    host.cpu_realtime_runtime = integer(matches, "cpu-rt-runtime")?;
+    host.kernel_memory = size("kernel-memory")?;
     host.cpuset_cpus = matches.text("cpuset-cpus").unwrap_or_default().to_owned();
     host.cpuset_mems = matches.text("cpuset-mems").unwrap_or_default().to_owned();
     host.pids_limit = matches.text("pids-limit").map(parse_int).transpose()?;

@@ -7,6 +7,8 @@ mod security;
 pub(crate) mod table;
 pub(crate) mod values;
 
+pub(crate) use host::limits;
+
 use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;

@@ -24,15 +24,7 @@ fn reason(name: &str, value: &str) -> Option<&'static str> {
         "health-cmd" | "health-interval" | "health-retries" | "health-start-interval" | "health-start-period" | "health-timeout" => {
             Some(HEALTH)
         }
-        "gpus" => Some("devices are handed in with --device"),
         "cpu-count" | "cpu-percent" | "io-maxbandwidth" | "io-maxiops" => Some("it is for Windows containers only"),
-        "isolation" if !matches!(value, "" | "default") => Some("it is for Windows containers only"),
-        "cpu-rt-period" | "cpu-rt-runtime" => Some("real-time scheduling needs a kernel option that distributions leave out; use --cpus"),
-        "device-read-bps" | "device-read-iops" | "device-write-bps" | "device-write-iops" | "blkio-weight-device" => {
-            Some("block I/O is weighed for the whole container only; use --blkio-weight")
-        }
-        "storage-opt" => Some("layers have no storage driver options; use a volume with a size"),
-        "kernel-memory" => Some("kernels no longer limit it apart; use --memory"),
         "use-api-socket" if value == "true" => Some("there is no API socket to hand in"),
         "disable-content-trust" if value == "false" => Some("images are verified by digest, not by signature"),
         _ => None,

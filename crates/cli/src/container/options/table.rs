@@ -4,16 +4,32 @@ use super::values;
 use crate::command::parse::{check_int, check_uint16};
 use crate::command::{Completes, Flag, any, list, switch, text, value};
 
-fn ram(value: &str) -> Result<(), String> {
+pub(crate) fn ram(value: &str) -> Result<(), String> {
     values::ram(value).map(drop)
 }
 
-fn ram_or_unlimited(value: &str) -> Result<(), String> {
+pub(crate) fn ram_or_unlimited(value: &str) -> Result<(), String> {
     values::ram_or_unlimited(value).map(drop)
 }
 
-fn cpus(value: &str) -> Result<(), String> {
+pub(crate) fn cpus(value: &str) -> Result<(), String> {
     values::nano_cpus(value).map(drop)
+}
+
+fn weight(value: &str) -> Result<(), String> {
+    values::weight_device(value).map(drop)
+}
+
+fn bytes_rate(value: &str) -> Result<(), String> {
+    values::throttle(value, values::ram).map(drop)
+}
+
+fn count_rate(value: &str) -> Result<(), String> {
+    values::throttle(value, values::count).map(drop)
+}
+
+fn gpus(value: &str) -> Result<(), String> {
+    values::gpu_request(value).map(drop)
 }
 
 fn ulimit(value: &str) -> Result<(), String> {
@@ -99,7 +115,7 @@ pub(crate) const RECORD: [Flag; 16] = [
 ];
 
 /// What it may use.
-pub(crate) const RESOURCES: [Flag; 16] = [
+pub(crate) const RESOURCES: [Flag; 23] = [
     value("blkio-weight", None, "uint16", check_uint16, "Block IO (relative weight), between 10 and 1000, or 0 to disable").or("0"),
     text("cgroup-parent", None, "Optional parent cgroup for the container"),
     value("cpu-period", None, "int", check_int, "Limit CPU CFS (Completely Fair Scheduler) period"),
@@ -115,7 +131,14 @@ pub(crate) const RESOURCES: [Flag; 16] = [
     value("memory-swappiness", None, "int", check_int, "Tune container memory swappiness (0 to 100)").or("-1"),
     switch("oom-kill-disable", None, "Disable OOM Killer"),
     value("pids-limit", None, "int", check_int, "Tune container pids limit (set -1 for unlimited)"),
-    list("blkio-weight-device", None, "Block IO weight (relative device weight)").hidden(),
+    value("blkio-weight-device", None, "list", weight, "Block IO weight (relative device weight)"),
+    value("cpu-rt-period", None, "int", check_int, "Limit CPU real-time period in microseconds"),
+    value("cpu-rt-runtime", None, "int", check_int, "Limit CPU real-time runtime in microseconds"),
+    value("device-read-bps", None, "list", bytes_rate, "Limit read rate (bytes per second) from a device"),
+    value("device-read-iops", None, "list", count_rate, "Limit read rate (IO per second) from a device"),
+    value("device-write-bps", None, "list", bytes_rate, "Limit write rate (bytes per second) to a device"),
+    value("device-write-iops", None, "list", count_rate, "Limit write rate (IO per second) to a device"),
+    value("gpus", None, "gpu-request", gpus, "GPU devices to add to the container ('all' to pass all GPUs)"),
 ];
 
 /// Namespaces and networks.
@@ -144,16 +167,9 @@ pub(crate) const NETWORK: [Flag; 20] = [
 ];
 
 /// Options Docker has and Stead refuses, whatever their value.
-pub(crate) const FOREIGN: [Flag; 17] = [
+pub(crate) const FOREIGN: [Flag; 10] = [
     text("cpu-count", None, "CPU count (Windows only)").hidden(),
     text("cpu-percent", None, "CPU percent (Windows only)").hidden(),
-    text("cpu-rt-period", None, "Limit CPU real-time period in microseconds").hidden(),
-    text("cpu-rt-runtime", None, "Limit CPU real-time runtime in microseconds").hidden(),
-    list("device-read-bps", None, "Limit read rate (bytes per second) from a device").hidden(),
-    list("device-read-iops", None, "Limit read rate (IO per second) from a device").hidden(),
-    list("device-write-bps", None, "Limit write rate (bytes per second) to a device").hidden(),
-    list("device-write-iops", None, "Limit write rate (IO per second) to a device").hidden(),
-    list("gpus", None, "GPU devices to add to the container ('all' to pass all GPUs)").hidden(),
     text("health-cmd", None, "Command to run to check health").hidden(),
     text("health-interval", None, "Time between running the check").hidden(),
     text("health-retries", None, "Consecutive failures needed to report unhealthy").hidden(),

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use stead_engine::container::config::{DeviceMapping, RestartPolicy, Ulimit};
+use stead_engine::container::config::{DeviceMapping, DeviceRequest, RestartPolicy, ThrottleDevice, Ulimit, WeightDevice};
 
 use crate::command::quote::go;
 
@@ -129,8 +129,86 @@ pub(super) fn device(text: &str) -> Result<DeviceMapping, String> {
     Ok(DeviceMapping { path_on_host: host.to_owned(), path_in_container: inside.to_owned(), cgroup_permissions: mode.to_owned() })
 }
 
+/// `--device-read-bps DEVICE:RATE` and its like; `read` understands the rate.
+pub(super) fn throttle(text: &str, read: fn(&str) -> Result<i64, String>) -> Result<ThrottleDevice, String> {
+    let (path, rate) = text.split_once(':').filter(|(path, _)| !path.is_empty()).ok_or_else(|| format!("bad format: {text}"))?;
+    if !path.starts_with("/dev/") {
+        return Err(format!("bad format for device path: {text}"));
+    }
+    let bad = || {
+        format!("invalid rate for device: {text}. The correct format is <device-path>:<number>[<unit>]. Number must be a positive integer")
+    };
+    let rate = read(rate).ok().and_then(|rate| u64::try_from(rate).ok()).ok_or_else(bad)?;
+    Ok(ThrottleDevice { path: path.to_owned(), rate })
+}
+
+/// A plain number.
+pub(super) fn count(text: &str) -> Result<i64, String> {
+    text.parse().map_err(|_syntax| format!("invalid number: {text}"))
+}
+
+/// `--blkio-weight-device DEVICE:WEIGHT`.
+pub(super) fn weight_device(text: &str) -> Result<WeightDevice, String> {
+    let (path, weight) = text.split_once(':').filter(|(path, _)| !path.is_empty()).ok_or_else(|| format!("bad format: {text}"))?;
+    if !path.starts_with("/dev/") {
+        return Err(format!("bad format for device path: {text}"));
+    }
+    let weight: Option<u16> = weight.parse().ok().filter(|weight| *weight == 0 || (10..=1000).contains(weight));
+    let weight = weight.ok_or_else(|| format!("invalid weight for device: {text}"))?;
+    Ok(WeightDevice { path: path.to_owned(), weight })
+}
+
+/// `--gpus all`, `--gpus 2`, `--gpus '"device=0,1",capabilities=compute'`.
+pub(super) fn gpu_request(text: &str) -> Result<DeviceRequest, String> {
+    let mut request = DeviceRequest { count: 0, ..DeviceRequest::default() };
+    let mut capabilities = vec!["gpu".to_owned()];
+    for field in fields(text) {
+        let (key, value) = field.split_once('=').unwrap_or(("count", field.as_str()));
+        match key {
+            "driver" => value.clone_into(&mut request.driver),
+            "count" if value == "all" => request.count = -1,
+            "count" => {
+                let bad = || format!("invalid count ({value}): value must be either \"all\" or an integer");
+                request.count = value.parse().map_err(|_syntax| bad())?;
+            }
+            "device" => request.device_ids = Some(value.split(',').map(str::to_owned).collect()),
+            "capabilities" => capabilities = value.split(',').map(str::to_owned).chain(capabilities).collect(),
+            "options" => {
+                let pairs = value.split(',').filter_map(|pair| pair.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned()));
+                request.options = Some(pairs.collect());
+            }
+            other => return Err(format!("unexpected key '{other}' in '{field}'")),
+        }
+    }
+    if request.count != 0 && request.device_ids.is_some() {
+        return Err("cannot set both Count and DeviceIDs on device request".to_owned());
+    }
+    if request.count == 0 && request.device_ids.is_none() {
+        request.count = 1;
+    }
+    request.capabilities = vec![capabilities];
+    Ok(request)
+}
+
+/// A line of comma-separated fields, of which those in quotes may hold commas.
+fn fields(text: &str) -> Vec<String> {
+    let (mut fields, mut quoted) = (vec![String::new()], false);
+    for c in text.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => {
+                if let Some(last) = fields.last_mut() {
+                    last.push(c);
+                }
+            }
+        }
+    }
+    fields
+}
+
 /// `--restart POLICY[:TRIES]`; whether the policy exists is the engine's to say.
-pub(super) fn restart(text: &str) -> Result<RestartPolicy, String> {
+pub(crate) fn restart(text: &str) -> Result<RestartPolicy, String> {
     let (name, tries) = match text.split_once(':') {
         Some(("", _)) => return Err("invalid restart policy format: no policy provided before colon".to_owned()),
         Some((name, tries)) => (name, tries),
