@@ -90,6 +90,10 @@ impl Ask {
         if text.len() > JSON_MAX {
             return Err(Failure::invalid("invalid JSON: request body too large"));
         }
+        // Every body of Docker's is an object; a list would be taken for one whose fields come in order.
+        if text.trim_ascii_start().starts_with(b"[") {
+            return Err(Failure::invalid("invalid JSON: json: cannot unmarshal array into an object"));
+        }
         parse(&text)
     }
 

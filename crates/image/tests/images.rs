@@ -2,6 +2,8 @@
 
 #[cfg(test)]
 mod place;
+#[cfg(test)]
+mod pushing;
 
 #[cfg(test)]
 mod archives {

@@ -112,9 +112,13 @@ impl Engine {
     /// No such image; Docker's conflicts.
     #[expect(clippy::fn_params_excessive_bools, reason = "the two flags of Docker's request")]
     pub fn image_remove(&self, name: &str, force: bool, no_prune: bool) -> Result<Vec<Removed>> {
-        let image = self.images.resolve(name)?;
+        let mut before = vec![self.images.resolve(name)?];
+        // Those it was committed on may go with it.
+        while let Some(Ok(parent)) = before.last().filter(|i| !i.parent.is_empty()).map(|i| self.images.resolve(&i.parent)) {
+            before.push(parent);
+        }
         let removed = self.images.remove(name, force, no_prune, &|id| self.has_monitor(id))?;
-        self.tell_removed(std::slice::from_ref(&image), &removed);
+        self.tell_removed(&before, &removed);
         // Whatever earlier removals had to leave may go now.
         self.images.sweep()?;
         Ok(removed)

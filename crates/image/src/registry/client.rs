@@ -23,6 +23,7 @@ const TRIES_MAX: u32 = 5;
 const FIRST_WAIT: Duration = Duration::from_millis(500);
 /// Longest error document that is read.
 const ERROR_BODY_MAX: u64 = 64 * 1024;
+const DENIED: &str = "denied: requested access to the resource is denied";
 /// Silence after which a connection is given up.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
 
@@ -217,7 +218,7 @@ impl<'a> Client<'a> {
         };
         let mut answer = sent.map_err(|e| transport(&Method::GET, &text, e))?;
         if !answer.status().is_success() {
-            let detail = said(&mut answer);
+            let detail = or_usual(said(&mut answer), answer.status());
             return Err(if self.purpose == Purpose::Push { Error::Refused(detail) } else { Error::Unauthorized(text, detail) });
         }
         let bytes = limited(&mut answer, ERROR_BODY_MAX, &text)?;
@@ -235,14 +236,15 @@ impl<'a> Client<'a> {
         let name = self.reference.as_ref().map(Reference::familiar_name).unwrap_or_default();
         let whole = self.reference.clone().map(|r| r.or_latest().familiar()).unwrap_or_default();
         let url = request.url;
+        let refused = matches!(status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) || !detail.is_empty();
         Err(match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if self.purpose == Purpose::Push => {
-                Error::Refused(detail)
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN | StatusCode::NOT_FOUND if self.purpose == Purpose::Push && refused => {
+                Error::Refused(or_usual(detail, status))
             }
             StatusCode::NOT_FOUND if detail.contains("name unknown") => Error::NoRepository(name, detail),
             StatusCode::NOT_FOUND if url.contains("/manifests/") => Error::Unknown(whole),
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if detail.contains("denied") => Error::Denied(name, detail),
-            StatusCode::UNAUTHORIZED => Error::Unauthorized(url.to_owned(), detail),
+            StatusCode::UNAUTHORIZED => Error::Unauthorized(url.to_owned(), or_usual(detail, status)),
             _ => {
                 let detail = if detail.is_empty() { String::new() } else { format!(": {detail}") };
                 Error::Status { url: url.to_owned(), status: status.as_u16(), detail }
@@ -277,17 +279,30 @@ impl Read for Counted<'_> {
     }
 }
 
-/// The registry's own words: `code: message` of its first error, fit for one line.
-pub(super) fn said(answer: &mut Answer) -> String {
+/// The registry's own words: `code: message` of its first error, fit for one line. Empty where it has none.
+fn said(answer: &mut Answer) -> String {
+    let challenge = answer.headers().get("www-authenticate").and_then(|v| v.to_str().ok()).unwrap_or_default();
+    if answer.status() == StatusCode::UNAUTHORIZED && challenge.contains("error=\"insufficient_scope\"") {
+        return DENIED.to_owned();
+    }
     let mut bytes = Vec::new();
     // A body that breaks off says what it says.
     answer.body_mut().as_reader().take(ERROR_BODY_MAX).read_to_end(&mut bytes).ok();
     let value: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
-    let Some(first) = value.pointer("/errors/0") else { return "authentication required".to_owned() };
+    let Some(first) = value.pointer("/errors/0") else { return String::new() };
     let text = |key: &str| first.get(key).and_then(serde_json::Value::as_str).unwrap_or_default();
     let code = text("code").to_ascii_lowercase().replace('_', " ");
     let line = format!("{code}: {}", text("message"));
     line.chars().filter(|c| !c.is_control()).take(300).collect()
+}
+
+/// What Docker says for a registry that has no words.
+fn or_usual(detail: String, status: StatusCode) -> String {
+    match status {
+        _ if !detail.is_empty() => detail,
+        StatusCode::FORBIDDEN => DENIED.to_owned(),
+        _ => "unauthorized: authentication required".to_owned(),
+    }
 }
 
 pub(super) fn limited(answer: &mut Answer, limit: u64, url: &str) -> Result<Vec<u8>> {

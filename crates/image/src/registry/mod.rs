@@ -45,7 +45,7 @@ pub enum Error {
     #[error("{0}")]
     Refused(String),
     /// A login that the registry's token service does not take.
-    #[error("Get {0:?}: unauthorized: {1}")]
+    #[error("Get {0:?}: {1}")]
     NoToken(String, String),
     /// A login that the registry does not take.
     #[error("login attempt to {url} failed with status: {status}")]
@@ -62,7 +62,7 @@ pub enum Error {
     #[error("error getting credentials - err: {0}")]
     Helper(String),
     /// Credentials are missing or wrong.
-    #[error("Get {0:?}: unauthorized: {1}")]
+    #[error("Get {0:?}: {1}")]
     Unauthorized(String, String),
     /// Any other refusal.
     #[error("{url}: unexpected status {status}{detail}")]

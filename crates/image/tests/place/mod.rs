@@ -1,6 +1,7 @@
 //! What the tests of the image room stand on: a root of its own with the real layer room, small archives, and registries.
 
 pub(crate) mod fake;
+pub(crate) mod script;
 
 use std::io::{Read, Write};
 use std::path::PathBuf;
