@@ -1,7 +1,7 @@
 //! What all lists share: the flags `--format`, `--filter`, `--quiet` and how times are said.
 
 use stead_base::filter::Filters;
-use stead_base::time::{Time, human_duration};
+use stead_base::time::{Time, human_duration, parse_moment};
 
 use crate::command::{Flag, Matches, text, value};
 use crate::failure::Failure;
@@ -28,7 +28,8 @@ pub(crate) const FILTER: Flag = value("filter", Some('f'), "filter", check_filte
 /// `--filter` without a letter, because `-f` is `--force` there.
 pub(crate) const FILTER_LONG: Flag = value("filter", None, "filter", check_filter, "Provide filter values (e.g. \"label=<label>\")");
 
-fn check_filter(text: &str) -> Result<(), String> {
+/// A filter has a name and a value.
+pub(crate) fn check_filter(text: &str) -> Result<(), String> {
     if text.is_empty() || text.contains('=') {
         Ok(())
     } else {
@@ -43,6 +44,19 @@ fn check_filter(text: &str) -> Result<(), String> {
 pub(crate) fn filters(matches: &Matches) -> Result<Filters, Failure> {
     let words: Vec<&str> = matches.list("filter").filter(|w| !w.is_empty()).collect();
     Ok(Filters::from_words(&words)?)
+}
+
+/// The moment a flag names; `None` when it was not given.
+///
+/// # Errors
+/// Neither a time nor a duration.
+pub(crate) fn moment(matches: &Matches, flag: &str) -> Result<Option<Time>, Failure> {
+    let Some(text) = matches.filled(flag) else { return Ok(None) };
+    let bad = || {
+        let shown = crate::command::quote::go(text);
+        Failure::error(format_args!("invalid value for \"{flag}\": failed to parse value as time or duration: {shown}"))
+    };
+    parse_moment(text, Time::now()).map(Some).ok_or_else(bad)
 }
 
 /// `3 days ago`.

@@ -1,6 +1,6 @@
 //! The other end of a monitor's socket: one request a method, plus the raw frames for whoever pumps streams.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -15,6 +15,8 @@ use stead_base::layout::RunRoot;
 
 use crate::protocol::{self, Condition, Kind};
 use crate::{Exit, RestartPolicy};
+
+const SIGKILL: i32 = 9;
 
 /// Why a request to a monitor failed.
 #[derive(Debug, thiserror::Error)]
@@ -204,7 +206,16 @@ impl Client {
     /// # Errors
     /// When the monitor is gone.
     pub fn stop(&mut self, signal: Option<i32>, timeout: Option<i64>) -> Result<Option<Exit>, Error> {
-        self.send_json(Kind::Stop, &protocol::Stop { signal, timeout })?;
+        self.send_json(Kind::Stop, &protocol::Stop { signal, timeout, silent: false })?;
+        Ok(self.request_answer::<protocol::Exited>(Kind::Exited)?.exit)
+    }
+
+    /// Kills the container for good, on the way to its removal.
+    ///
+    /// # Errors
+    /// When the monitor is gone.
+    pub fn end(&mut self) -> Result<Option<Exit>, Error> {
+        self.send_json(Kind::Stop, &protocol::Stop { signal: Some(SIGKILL), timeout: Some(-1), silent: true })?;
         Ok(self.request_answer::<protocol::Exited>(Kind::Exited)?.exit)
     }
 
@@ -249,6 +260,15 @@ impl Client {
     /// When the monitor is gone.
     pub fn set_restart(&mut self, policy: RestartPolicy) -> Result<(), Error> {
         self.send_json(Kind::SetRestart, &policy)?;
+        self.request(Kind::Done).map(drop)
+    }
+
+    /// Replaces what events tell about the container, for one that was renamed.
+    ///
+    /// # Errors
+    /// When the monitor is gone.
+    pub fn set_attributes(&mut self, attributes: &BTreeMap<String, String>) -> Result<(), Error> {
+        self.send_json(Kind::SetAttributes, attributes)?;
         self.request(Kind::Done).map(drop)
     }
 

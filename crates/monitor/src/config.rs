@@ -33,6 +33,9 @@ pub struct MonitorConfig {
     pub console_size: Option<(u16, u16)>,
     /// What the monitor becomes after the end (`stead --root … reap ID`), unless a client has claimed the clean-up. Absolute program first; empty means nothing.
     pub cleanup_argv: Vec<String>,
+    /// What every event of the container tells about it: its labels, image and name.
+    #[serde(default)]
+    pub attributes: BTreeMap<String, String>,
 }
 
 /// Docker's `OpenStdin` and `StdinOnce`.

@@ -74,6 +74,8 @@ kinds! {
     Unpause = 16,
     /// A new restart policy (`update --restart`). Answer: `Done`.
     SetRestart = 17,
+    /// New attributes for events (a new name). Answer: `Done`.
+    SetAttributes = 18,
 
     /// The request was carried out.
     Done = 64,
@@ -159,6 +161,9 @@ pub struct Stop {
     pub signal: Option<i32>,
     /// Seconds before SIGKILL instead of the configured ones; negative waits for ever.
     pub timeout: Option<i64>,
+    /// It is removed next: no event tells of a stop.
+    #[serde(default)]
+    pub silent: bool,
 }
 
 /// When a wait ends. `removed` is the engine's: it waits for `NotRunning` and then for the record to go.

@@ -2,6 +2,7 @@
 
 mod connection;
 mod donors;
+mod events;
 mod life;
 mod requests;
 mod sessions;

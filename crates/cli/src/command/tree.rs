@@ -71,6 +71,7 @@ pub(crate) static ROOT: Command = Command {
         &serve::SERVE,
         &system::LOGIN,
         &system::LOGOUT,
+        &system::EVENTS,
         &system::INFO,
         &system::inspect::INSPECT,
         &system::VERSION,

@@ -2,12 +2,12 @@
 
 use std::io;
 
-use stead_base::time::{Time, parse_moment};
 use stead_monitor::log::{self, LogQuery, Stream};
 
 use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch, text};
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::listing::moment;
 
 pub(crate) static LOGS: Command = Command {
     name: "logs",
@@ -36,21 +36,14 @@ pub(crate) static LOGS: Command = Command {
 fn run(context: &Context, matches: &Matches) -> Outcome {
     let engine = context.engine()?;
     let source = engine.container_logs(&matches.args[0])?;
-    let moment = |flag: &str| match matches.filled(flag) {
-        None => Ok(None),
-        Some(text) => {
-            let bad = || {
-                Failure::error(format_args!(
-                    "invalid value for \"{flag}\": failed to parse value as time or duration: {}",
-                    crate::command::quote::go(text)
-                ))
-            };
-            parse_moment(text, Time::now()).map(Some).ok_or_else(bad)
-        }
-    };
     let follow = if matches.on("follow") && source.running { engine.container_client(&source.id).ok() } else { None };
-    let query =
-        LogQuery { tail: tail(matches.filled("tail")), since: moment("since")?, until: moment("until")?, follow, ..LogQuery::default() };
+    let query = LogQuery {
+        tail: tail(matches.filled("tail")),
+        since: moment(matches, "since")?,
+        until: moment(matches, "until")?,
+        follow,
+        ..LogQuery::default()
+    };
     let reader = log::read(&source.dir, &source.id, query).map_err(Failure::error)?;
     let (stamps, details) = (matches.on("timestamps"), matches.on("details"));
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());

@@ -2,6 +2,7 @@
 
 mod check;
 mod df;
+mod events;
 mod info;
 pub(crate) mod inspect;
 mod login;
@@ -11,6 +12,7 @@ mod prune;
 mod service;
 mod version;
 
+pub(crate) use events::EVENTS;
 pub(crate) use info::INFO;
 pub(crate) use login::LOGIN;
 pub(crate) use logout::LOGOUT;
@@ -23,6 +25,6 @@ pub(crate) static SYSTEM: Command = Command {
     name: "system",
     usage: "COMMAND",
     about: "Manage the engine",
-    act: Act::Group(&[&check::CHECK, &df::DF, &INFO, &migrate_from::MIGRATE_FROM, &prune::PRUNE, &service::SERVICE]),
+    act: Act::Group(&[&check::CHECK, &df::DF, &EVENTS, &INFO, &migrate_from::MIGRATE_FROM, &prune::PRUNE, &service::SERVICE]),
     ..Command::NEW
 };

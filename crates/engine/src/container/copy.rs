@@ -42,9 +42,11 @@ impl Engine {
     /// # Errors
     /// `Could not find the file PATH in container NAME`.
     pub fn container_archive_get(&self, typed: &str, path: &str) -> Result<(PathStat, Box<dyn Read + '_>)> {
-        let seen = self.look_into(self.container(typed)?)?;
+        let container = self.container(typed)?;
+        let seen = self.look_into(container.clone())?;
         let opened = stead_archive::read(seen.root(), Path::new(path), &ReadOptions::default());
         let (stat, stream) = opened.map_err(|error| in_container(error, typed))?;
+        self.emit_container(&container, "archive-path", &[]);
         Ok((stat, Box::new(Leaving { stream, _seen: seen })))
     }
 
@@ -55,7 +57,7 @@ impl Engine {
     pub fn container_archive_put(&self, typed: &str, path: &str, put: ArchivePut, archive: &mut dyn Read) -> Result<()> {
         let container = self.container(typed)?;
         let user = container.config.user.clone();
-        let seen = self.look_into(container)?;
+        let seen = self.look_into(container.clone())?;
         let owner = if put.copy_uid_gid && !user.is_empty() {
             let (uid, gid) = stead_archive::account(seen.root(), &user)?;
             Owner::Fixed(uid, gid)
@@ -64,6 +66,7 @@ impl Engine {
         };
         let options = WriteOptions { no_overwrite_dir_non_dir: put.no_overwrite_dir_non_dir, owner, ..WriteOptions::default() };
         stead_archive::write(seen.root(), Path::new(path), archive, &options).map_err(|error| in_container(error, typed))?;
+        self.emit_container(&container, "extract-to-dir", &[]);
         Ok(())
     }
 
@@ -97,6 +100,7 @@ impl Engine {
         // As at a start: what the image has for a new volume must be there before anything is copied next to it.
         self.populate_volumes(&container)?;
         let mounts = self.activate_mounts(&container)?;
+        self.tell_mounted(&container);
         let stopped = Stopped { engine: self, container, _hold: hold };
         let plan = self.plan(&stopped.container, &layer, mounts)?;
         let missing = |source: &Source| matches!(source, Source::Path(path) if !path.exists());
@@ -133,7 +137,8 @@ struct Stopped<'e> {
 impl Drop for Stopped<'_> {
     fn drop(&mut self) {
         // A mount that stays is in the ledger under a container that does not run: `system check` finds and ends it.
-        drop(self.engine.release_mounts(&self.container));
+        drop(self.engine.let_go_of_volumes(&self.container));
+        self.engine.tell_unmounted(&self.container);
     }
 }
 

@@ -62,7 +62,10 @@ impl Engine {
             tty: request.tty,
             privileged: request.privileged,
         };
+        let client = self.container_client(&container.id)?;
         let exec = Exec { id: stead_store::new_id()?, process, stdin: request.stdin, size: request.console_size, detach: request.detach };
-        Ok((self.container_client(&container.id)?, exec))
+        let (program, args) = exec.process.args.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
+        self.emit_container(&container, &format!("exec_create: {program} {}", args.join(" ")), &[("execID", &exec.id)]);
+        Ok((client, exec))
     }
 }

@@ -138,15 +138,14 @@ impl Engine {
         self.populate(container, When::Start)?;
         let mut points = container.mounts.clone();
         for point in points.iter_mut().filter(|p| p.kind == MountType::Volume && !p.name.is_empty()) {
-            let path = self.volumes.mount(&point.name, &container.id).inspect_err(|_failure| drop(self.release_mounts(container)))?;
+            let path = self.volumes.mount(&point.name, &container.id).inspect_err(|_failure| drop(self.let_go_of_volumes(container)))?;
             point.source = path.display().to_string();
         }
-        self.tell_mounted(container);
         let tmpfs = container.host.tmpfs.clone().unwrap_or_default();
         let images = self.image_layers(container)?;
         let layers =
             |point: &MountPoint| images.iter().find(|(name, _)| *name == point.name).map(|(_, dirs)| dirs.clone()).unwrap_or_default();
-        Ok(lower_all(&points, &tmpfs, &layers).inspect_err(|_failure| drop(self.release_mounts(container)))?)
+        Ok(lower_all(&points, &tmpfs, &layers).inspect_err(|_failure| drop(self.let_go_of_volumes(container)))?)
     }
 
     /// The layers behind each image mount, the topmost first.
@@ -155,25 +154,42 @@ impl Engine {
         images.map(|p| Ok((p.name.clone(), self.layers.lower_dirs(self.images.resolve(&p.name)?.diff_ids())))).collect()
     }
 
-    /// Takes the container off every volume; the last one unmounts it. Every volume is tried, and the first failure is told.
+    /// Takes the container off every volume after its life; the last one unmounts it.
+    ///
+    /// # Errors
+    /// As [`Engine::let_go_of_volumes`].
     pub(crate) fn release_mounts(&self, container: &Container) -> Result<()> {
+        let outcome = self.let_go_of_volumes(container);
+        // Several may clean up after one life; one of them says so.
+        if stead_monitor::mark::take(&self.run_root, &container.id) {
+            self.tell_unmounted(container);
+        }
+        outcome
+    }
+
+    /// Takes the container off every volume. Every volume is tried, and the first failure is told.
+    ///
+    /// # Errors
+    /// A volume cannot be unmounted.
+    pub(super) fn let_go_of_volumes(&self, container: &Container) -> Result<()> {
         let mut outcome = Ok(());
         for name in container.volumes() {
             let released = self.volumes.unmount(name, &container.id).map_err(Failure::from);
             outcome = outcome.and(released);
         }
-        self.tell_unmounted(container);
         outcome
     }
 
-    /// Says that the volumes are mounted, and leaves a mark for whoever lets go of them: several may, and one says so.
-    fn tell_mounted(&self, container: &Container) {
-        let volumes: Vec<&MountPoint> = container.mounts.iter().filter(|p| p.kind == MountType::Volume && !p.name.is_empty()).collect();
-        if volumes.is_empty() {
-            return;
+    /// Says that the volumes are mounted for a life, and marks that nobody has said yet that they are not any more.
+    pub(super) fn tell_life_begins(&self, container: &Container) {
+        if container.volumes().next().is_some() {
+            stead_monitor::mark::set(&self.run_root, &container.id);
+            self.tell_mounted(container);
         }
-        stead_monitor::mark::set(&self.run_root, &container.id);
-        for point in volumes {
+    }
+
+    pub(super) fn tell_mounted(&self, container: &Container) {
+        for point in volume_points(container) {
             let attributes = [
                 ("driver", point.driver.as_str()),
                 ("container", container.id.as_str()),
@@ -185,11 +201,8 @@ impl Engine {
         }
     }
 
-    fn tell_unmounted(&self, container: &Container) {
-        if !stead_monitor::mark::take(&self.run_root, &container.id) {
-            return;
-        }
-        for point in container.mounts.iter().filter(|p| p.kind == MountType::Volume && !p.name.is_empty()) {
+    pub(super) fn tell_unmounted(&self, container: &Container) {
+        for point in volume_points(container) {
             self.emit_volume(&point.name, "unmount", &[("driver", &point.driver), ("container", &container.id)]);
         }
     }
@@ -204,6 +217,10 @@ impl Engine {
         writable::discard(&self.root, id)?;
         Ok(stead_monitor::forget(&self.run_root, id)?)
     }
+}
+
+fn volume_points(container: &Container) -> impl Iterator<Item = &MountPoint> {
+    container.mounts.iter().filter(|p| p.kind == MountType::Volume && !p.name.is_empty())
 }
 
 /// Whether any layer has the first component of a path. Only that: further ones may lead through another layer's symbolic links.

@@ -68,7 +68,7 @@ impl Engine {
     /// Ends a container for good: no restart policy brings it back.
     fn end(&self, id: &str) -> Result<()> {
         if let Some(mut client) = self.client_if_alive(id)? {
-            client.stop(Some(super::signal::parse("KILL")?), Some(0))?;
+            client.end()?;
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use stead_network::files::{self, Files, Resolver};
 
 use super::record::Container;
 use super::signal;
+use crate::emit::container_attributes;
 use crate::{Engine, Failure, Result};
 
 impl Engine {
@@ -37,7 +38,7 @@ impl Engine {
         if self.now(&container.id).is_alive() {
             return Err(Failure::new(Kind::Conflict, format!("container {} is already running", container.name)));
         }
-        stead_monitor::settle(&self.root, &self.run_root, &container.id)?;
+        self.settle(&container)?;
         self.forget_stop(&container)?;
         self.prepare_held(&container).inspect_err(|_failure| {
             // What was activated for a start that did not come is let go; a failure of that is found by `system check`.
@@ -48,6 +49,7 @@ impl Engine {
     fn prepare_held(&self, container: &Container) -> Result<Client> {
         let layer = writable::ensure(&self.root, &container.id)?;
         let mounts = self.activate_mounts(container)?;
+        self.tell_life_begins(container);
         self.write_engine_files(container)?;
         let plan = self.plan(container, &layer, mounts)?;
         let bytes = serde_json::to_vec(&plan).map_err(|e| Failure::new(Kind::Internal, format!("plan of {}: {e}", container.id)))?;
@@ -124,6 +126,7 @@ impl Engine {
             tty: config.tty,
             console_size: host.console_size.map(|[rows, cols]| (rows, cols)).filter(|size| *size != (0, 0)),
             cleanup_argv: self.cleanup_argv(&container.id),
+            attributes: container_attributes(container),
         })
     }
 

@@ -3,7 +3,8 @@
 use stead_base::time::{self, Time};
 use stead_monitor::{Exit, State as Live, Status};
 
-use crate::Engine;
+use super::record::Container;
+use crate::{Engine, Result};
 
 /// The stage of life that `ps` and `inspect` show.
 #[derive(Debug, Clone)]
@@ -37,6 +38,18 @@ impl Engine {
             (None, None) => "created",
         };
         Now { status, live, exit }
+    }
+
+    /// Writes the end that a killed monitor could not write, and says what it could not say.
+    ///
+    /// # Errors
+    /// The end cannot be written.
+    pub(crate) fn settle(&self, container: &Container) -> Result<()> {
+        if let Some(exit) = stead_monitor::settle(&self.root, &self.run_root, &container.id)? {
+            let lived = exit.started_at.map_or(0, |started| exit.finished_at.since(started) / 1_000_000_000).max(0);
+            self.emit_container(container, "die", &[("exitCode", &exit.exit_code.to_string()), ("execDuration", &lived.to_string())]);
+        }
+        Ok(())
     }
 
     /// A monitor that was killed leaves a run state without having written how its container ended.

@@ -51,7 +51,9 @@ impl Engine {
             self.release_mounts(&container)?;
             client.cleanup_done();
         }
-        self.container_start(&container.id)
+        self.container_start(&container.id)?;
+        self.emit_container(&container, "restart", &[]);
+        Ok(())
     }
 }
 

@@ -23,8 +23,9 @@ impl Engine {
     /// An archive that is refused; the images before it stay.
     pub fn image_load(&self, input: Input<'_>, progress: &dyn Progress) -> Result<Vec<Loaded>> {
         let loaded = self.images.load(input, progress)?;
-        for image in &loaded {
-            self.tell_image("load", &image.id, &image.id);
+        let ids: std::collections::BTreeSet<&str> = loaded.iter().map(|image| image.id.as_str()).collect();
+        for id in ids {
+            self.tell_image("load", id, id);
         }
         Ok(loaded)
     }

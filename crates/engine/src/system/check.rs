@@ -117,7 +117,7 @@ impl Engine {
         if settled {
             report.add("container", &*container.name, "its monitor was killed; its end is recorded as 137", repair);
             if repair {
-                stead_monitor::settle(&self.root, &self.run_root, &container.id)?;
+                self.settle(container)?;
                 self.container_reap(&container.id)?;
             }
         }

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod df;
 mod host;
+pub mod events;
 mod info;
 pub mod login;
 pub mod migrate_from;

@@ -53,7 +53,7 @@ impl Server {
     pub(super) fn do_what_is_due(&mut self, now: Instant) {
         if self.kill_at.is_some_and(|at| at <= now) {
             self.kill_at = None;
-            self.send_signal(SIGKILL);
+            self.kill(SIGKILL);
         }
         for connection in self.connections.values_mut() {
             let patient = connection.attach.is_some_and(|attach| attach.patient);
@@ -108,6 +108,7 @@ impl Server {
         self.state.oom_killed = false;
         self.state.error = String::new();
         self.save_state();
+        self.emit("start", &[]);
         Ok(child.warnings)
     }
 
@@ -151,6 +152,15 @@ impl Server {
         }
     }
 
+    /// The same for a signal that somebody asked for, which is an event.
+    pub(super) fn kill(&mut self, signal: i32) -> bool {
+        let sent = self.send_signal(signal);
+        if sent {
+            self.emit("kill", &[("signal", signal.to_string())]);
+        }
+        sent
+    }
+
     /// Asks the container to end and sets the moment of insisting.
     pub(super) fn begin_stop(&mut self, signal: Option<i32>, timeout: Option<i64>) {
         match self.life {
@@ -158,7 +168,7 @@ impl Server {
                 if self.state.status == Status::Paused {
                     crate::tolerate(self.freeze(false));
                 }
-                self.send_signal(signal.or(self.config.stop_signal).unwrap_or(SIGTERM));
+                self.kill(signal.or(self.config.stop_signal).unwrap_or(SIGTERM));
                 let seconds = timeout.or(self.config.stop_timeout).unwrap_or(STOP_SECONDS);
                 if let Ok(seconds) = u64::try_from(seconds) {
                     let at = Instant::now() + Duration::from_secs(seconds);
@@ -205,6 +215,7 @@ impl Server {
     fn end_life(&mut self, exit: Exit, lived: Duration) {
         let again = if self.shutting_down { None } else { self.restart.after(exit.exit_code, lived) };
         self.record(&exit, again.is_some());
+        self.emit_end(&exit);
         self.last_exit = Some(exit);
         match again {
             Some(wait) => {
@@ -254,6 +265,9 @@ impl Server {
 
     /// From here on the container does not run: whoever is told may start it again at once.
     fn close_shop(&mut self) {
+        if std::mem::take(&mut self.stopping) {
+            self.emit("stop", &[]);
+        }
         self.life = Life::Over;
         self.state.status = Status::Exited;
         self.save_state();

@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use stead_base::Kind as Failure;
 
 use super::connection::Connection;
+use super::events::exec_action;
 use super::life::Life;
 use super::turn::Server;
 use super::{read_plan, remark};
@@ -62,6 +63,10 @@ impl Server {
                 self.restart.set_policy(decode(frame)?);
                 self.answer(token, Connection::done);
             }
+            Kind::SetAttributes => {
+                self.config.attributes = decode(frame)?;
+                self.answer(token, Connection::done);
+            }
             _ => return None,
         }
         Some(())
@@ -86,6 +91,7 @@ impl Server {
         if matches!(self.life, Life::Over) {
             return self.not_running(token);
         }
+        self.emit("attach", &[]);
         let (log_inode, log_offset) = self.log.as_ref().map_or((0, 0), crate::log::rotate::Writer::position);
         let attached = Attached { log_inode, log_offset, tty: self.config.tty };
         self.answer(token, |connection| {
@@ -133,6 +139,7 @@ impl Server {
 
     fn resize(&mut self, size: protocol::Resize) {
         self.config.console_size = Some((size.rows, size.cols));
+        self.emit("resize", &[("height", size.rows.to_string()), ("width", size.cols.to_string())]);
         if let Some(master) = self.streams.terminal() {
             crate::tolerate(rustix::termios::tcsetwinsize(master, winsize(size.rows, size.cols)));
         }
@@ -145,7 +152,7 @@ impl Server {
         }
         match self.life {
             Life::Running => {
-                if self.send_signal(signal) {
+                if self.kill(signal) {
                     self.thaw_to_end();
                     self.answer(token, Connection::done);
                 } else {
@@ -163,6 +170,7 @@ impl Server {
 
     fn stop(&mut self, token: u64, stop: protocol::Stop) {
         self.restart.stop_by_hand();
+        self.stopping = !stop.silent && matches!(self.life, Life::Running | Life::Ending { .. } | Life::Waiting { .. });
         self.wait_for(token, Condition::NotRunning);
         self.begin_stop(stop.signal, stop.timeout);
     }
@@ -189,6 +197,7 @@ impl Server {
             return self.refuse(token, Failure::Internal, "the container's plan cannot be read".to_owned());
         };
         let init = i32::try_from(self.state.pid).unwrap_or(0);
+        self.emit(&exec_action("exec_start", &exec.process.args), &[("execID", exec.id.clone())]);
         match self.sessions.start(&plan, init, token, exec) {
             Ok((started, descriptors)) => self.exec_started(token, &started, descriptors),
             Err(error) => {
@@ -218,7 +227,10 @@ impl Server {
             return self.refuse(token, kind, message);
         }
         match self.freeze(yes) {
-            Ok(()) => self.answer(token, Connection::done),
+            Ok(()) => {
+                self.emit(if yes { "pause" } else { "unpause" }, &[]);
+                self.answer(token, Connection::done);
+            }
             Err(error) => {
                 let message = format!("cannot {}pause container {}: {error}", if yes { "" } else { "un" }, self.config.id);
                 self.refuse(token, Failure::Unsupported, message);

@@ -45,6 +45,8 @@ pub(super) struct Server {
     pub(super) feeders: VecDeque<(u64, usize)>,
     pub(super) sessions: Sessions,
     pub(super) kill_at: Option<Instant>,
+    /// Somebody asked it to stop: when it has, an event says so.
+    pub(super) stopping: bool,
     pub(super) born_at: Instant,
     /// The machine goes down: no restart, and nobody's doing.
     pub(super) shutting_down: bool,
@@ -84,6 +86,7 @@ impl Server {
             feeders: VecDeque::new(),
             sessions: Sessions::default(),
             kill_at: None,
+            stopping: false,
             born_at: Instant::now(),
             shutting_down: false,
             cleaned: false,
@@ -191,10 +194,11 @@ impl Server {
             let pid = u32::try_from(pid).unwrap_or(0);
             if pid == self.state.pid && matches!(self.life, Life::Running) {
                 self.process_ended(exit);
-            } else if let Some((client, report)) = self.sessions.ended(pid, exit.status())
-                && let Some(connection) = client.and_then(|token| self.connections.get_mut(&token))
-            {
-                connection.send_json(protocol::Kind::ExecExited, &report);
+            } else if let Some((client, report)) = self.sessions.ended(pid, exit.status()) {
+                self.emit("exec_die", &[("execID", report.id.clone()), ("exitCode", report.exit_code.to_string())]);
+                if let Some(connection) = client.and_then(|token| self.connections.get_mut(&token)) {
+                    connection.send_json(protocol::Kind::ExecExited, &report);
+                }
             }
         }
     }

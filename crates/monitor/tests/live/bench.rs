@@ -60,6 +60,7 @@ impl Bench {
             tty: false,
             console_size: None,
             cleanup_argv: Vec::new(),
+            attributes: BTreeMap::new(),
         };
         Self { dir, config, script: script.to_owned() }
     }
