@@ -136,8 +136,8 @@ pub fn parse_moment(text: &str, now: Time) -> Option<Time> {
     if let Some(time) = Time::parse(text) {
         return Some(time);
     }
-    if let Some((seconds, fraction)) = split_unix(text) {
-        return Some(Time::from_nanos(i128::from(seconds) * SECOND + fraction));
+    if let Some(time) = parse_unix(text) {
+        return Some(time);
     }
     if let Some(nanos) = parse_go_duration(text) {
         return Some(Time::from_nanos(now.nanos() - nanos));
@@ -148,13 +148,21 @@ pub fn parse_moment(text: &str, now: Time) -> Option<Time> {
         .find_map(|(_, tail)| Time::parse(&format!("{text}{tail}Z")))
 }
 
+/// The last second there is, of the year 9999: who asks for a later one means "for ever".
+const LAST_SECOND: i64 = 253_402_207_200;
+
+/// Reads unix seconds with an optional fraction, of which nine digits count.
+#[must_use]
+pub fn parse_unix(text: &str) -> Option<Time> {
+    split_unix(text).map(|(seconds, fraction)| Time::from_nanos(i128::from(seconds.min(LAST_SECOND)) * SECOND + fraction))
+}
+
 fn split_unix(text: &str) -> Option<(i64, i128)> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
-    if whole.is_empty() || !whole.bytes().all(|b| b.is_ascii_digit()) || !fraction.bytes().all(|b| b.is_ascii_digit()) || fraction.len() > 9
-    {
+    if whole.is_empty() || !whole.bytes().all(|b| b.is_ascii_digit()) || !fraction.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
-    let nanos: i128 = format!("{fraction:0<9}").parse().ok()?;
+    let nanos: i128 = format!("{:0<9}", fraction.get(..9).unwrap_or(fraction)).parse().ok()?;
     Some((whole.parse().ok()?, nanos))
 }
 
@@ -186,6 +194,8 @@ mod tests {
         let now = Time::parse("2026-01-02T03:04:05Z").unwrap();
         assert_eq!(parse_moment("5s", now).unwrap().rfc3339(), "2026-01-02T03:04:00Z");
         assert_eq!(parse_moment("1767323045.5", now).unwrap().nanos(), now.nanos() + SECOND / 2);
+        assert_eq!(parse_unix("1767323045.123456789999").unwrap().nanos(), now.nanos() + 123_456_789);
+        assert!(parse_unix("99999999999999999").unwrap() > now && parse_unix("1e3").is_none() && parse_unix("-1").is_none());
         assert_eq!(parse_moment("2026-01-02", now).unwrap().rfc3339(), "2026-01-02T00:00:00Z");
         assert_eq!(parse_moment("2026-01-02T03:04", now).unwrap().rfc3339(), "2026-01-02T03:04:00Z");
         assert_eq!(parse_moment("nonsense", now), None);

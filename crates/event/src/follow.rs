@@ -1,6 +1,6 @@
 //! Events as they come: the kernel wakes us when the journal changes.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -51,11 +51,11 @@ impl Follower {
         Ok(Self { dir, lines, watch })
     }
 
-    /// The next event; `None` when none came within `wait`.
+    /// The next event; `None` when none came within `wait`, or when `interrupt` hung up before one did.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn next(&mut self, wait: Duration) -> Result<Option<Event>> {
+    pub fn next(&mut self, wait: Duration, interrupt: Option<BorrowedFd<'_>>) -> Result<Option<Event>> {
         let end = Instant::now().checked_add(wait);
         loop {
             if let Some(event) = self.lines.next()? {
@@ -65,26 +65,29 @@ impl Follower {
             if left.is_some_and(|left| left.is_zero()) {
                 return Ok(None);
             }
-            self.sleep(left);
+            if self.sleep(left, interrupt) {
+                return Ok(None);
+            }
         }
     }
 
-    /// Blocks until the journal may have changed, at most for `left`.
-    fn sleep(&mut self, left: Option<Duration>) {
-        let Some(watch) = &self.watch else {
-            std::thread::sleep(left.map_or(LOOK, |left| left.min(LOOK)));
-            self.watch_again();
-            return;
-        };
+    /// Blocks until the journal may have changed, at most for `left`. True when `interrupt` hung up.
+    fn sleep(&mut self, left: Option<Duration>, interrupt: Option<BorrowedFd<'_>>) -> bool {
+        let left = if self.watch.is_some() { left } else { Some(left.map_or(LOOK, |left| left.min(LOOK))) };
         let timeout = left
             .map(|left| Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX), tv_nsec: i64::from(left.subsec_nanos()) });
-        if poll(&mut [PollFd::new(watch, PollFlags::IN)], timeout.as_ref()).is_err() {
-            return;
+        let mut fds: Vec<PollFd<'_>> = interrupt.into_iter().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::empty())).collect();
+        fds.extend(self.watch.iter().map(|watch| PollFd::new(watch, PollFlags::IN)));
+        if poll(&mut fds, timeout.as_ref()).is_err() {
+            return false;
         }
-        if gone(watch) {
-            // Somebody deleted the directory: what comes next lies in another one of that name.
+        let interrupted = interrupt.is_some() && !fds[0].revents().is_empty();
+        drop(fds);
+        // Somebody may have deleted the directory: what comes next lies in another one of that name.
+        if self.watch.as_ref().is_none_or(gone) {
             self.watch_again();
         }
+        interrupted
     }
 
     fn watch_again(&mut self) {

@@ -112,7 +112,7 @@ fn the_journal_stays_small_and_a_follower_misses_nothing() {
     std::thread::scope(|scope| {
         scope.spawn(|| (0..total).for_each(|n| bench.big(&n.to_string())));
         for n in 0..total {
-            assert_eq!(follower.next(LONG).unwrap().map(|event| event.id), Some(n.to_string()));
+            assert_eq!(follower.next(LONG, None).unwrap().map(|event| event.id), Some(n.to_string()));
         }
     });
     let all = segment::all(&bench.root.events()).unwrap();
@@ -129,21 +129,37 @@ fn a_follower_waits_for_the_first_event_and_for_more() {
     let bench = Bench::new();
     let mut now = Follower::from_now(&bench.root).unwrap();
     let mut start = Follower::from_start(&bench.root).unwrap();
-    assert_eq!(now.next(SOON).unwrap(), None);
+    assert_eq!(now.next(SOON, None).unwrap(), None);
     std::thread::scope(|scope| {
         scope.spawn(|| {
             std::thread::sleep(SOON);
             bench.say("a");
         });
         let began = Instant::now();
-        assert_eq!(now.next(LONG).unwrap().map(|event| event.id).as_deref(), Some("a"));
+        assert_eq!(now.next(LONG, None).unwrap().map(|event| event.id).as_deref(), Some("a"));
         assert!(began.elapsed() < LONG / 2);
     });
-    assert_eq!(start.next(SOON).unwrap().map(|event| event.id).as_deref(), Some("a"));
+    assert_eq!(start.next(SOON, None).unwrap().map(|event| event.id).as_deref(), Some("a"));
     let mut later = Follower::from_now(&bench.root).unwrap();
     bench.say("b");
-    assert_eq!(later.next(LONG).unwrap().map(|event| event.id).as_deref(), Some("b"));
-    assert_eq!(later.next(SOON).unwrap(), None);
+    assert_eq!(later.next(LONG, None).unwrap().map(|event| event.id).as_deref(), Some("b"));
+    assert_eq!(later.next(SOON, None).unwrap(), None);
+}
+
+#[test]
+fn an_interruption_ends_a_wait() {
+    let bench = Bench::new();
+    let mut follower = Follower::from_now(&bench.root).unwrap();
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    let began = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            std::thread::sleep(SOON);
+            drop(writer);
+        });
+        assert_eq!(follower.next(LONG, Some(std::os::fd::AsFd::as_fd(&reader))).unwrap(), None);
+    });
+    assert!(began.elapsed() < LONG / 2);
 }
 
 #[test]
@@ -151,11 +167,11 @@ fn half_a_line_is_waited_for() {
     let bench = Bench::new();
     bench.say("a");
     let mut follower = Follower::from_start(&bench.root).unwrap();
-    assert!(follower.next(SOON).unwrap().is_some());
+    assert!(follower.next(SOON, None).unwrap().is_some());
     bench.scribble(b"{\"kind\":\"volume\",\"action\":\"create\",");
-    assert_eq!(follower.next(SOON).unwrap(), None);
+    assert_eq!(follower.next(SOON, None).unwrap(), None);
     bench.scribble(b"\"id\":\"b\",\"time\":9}\n");
-    assert_eq!(follower.next(LONG).unwrap().map(|event| event.id).as_deref(), Some("b"));
+    assert_eq!(follower.next(LONG, None).unwrap().map(|event| event.id).as_deref(), Some("b"));
 }
 
 #[test]
@@ -163,13 +179,13 @@ fn a_journal_deleted_by_hand_begins_anew() {
     let bench = Bench::new();
     (0..15).for_each(|n| bench.big(&n.to_string()));
     let mut follower = Follower::from_now(&bench.root).unwrap();
-    assert_eq!(follower.next(SOON).unwrap(), None);
+    assert_eq!(follower.next(SOON, None).unwrap(), None);
     let parent = std::fs::File::open(bench.root.path()).unwrap();
     stead_sys::tree::remove_tree(&parent, std::ffi::OsStr::new("events")).unwrap();
     bench.say("new");
-    assert_eq!(follower.next(LONG).unwrap().map(|event| event.id).as_deref(), Some("new"));
+    assert_eq!(follower.next(LONG, None).unwrap().map(|event| event.id).as_deref(), Some("new"));
     bench.say("newer");
-    assert_eq!(follower.next(LONG).unwrap().map(|event| event.id).as_deref(), Some("newer"));
+    assert_eq!(follower.next(LONG, None).unwrap().map(|event| event.id).as_deref(), Some("newer"));
     assert_eq!(bench.ids(), ["new", "newer"]);
 }
 

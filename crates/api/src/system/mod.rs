@@ -2,6 +2,7 @@
 
 mod auth;
 mod df;
+mod events;
 mod info;
 mod ping;
 mod version;
@@ -19,4 +20,5 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::GET, "/info", info::get),
     route(Method::GET, "/system/df", df::get).since(Version(1, 25)),
     route(Method::POST, "/auth", auth::post),
+    route(Method::GET, "/events", events::get),
 ];

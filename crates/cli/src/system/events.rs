@@ -61,7 +61,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     let query = EventQuery { since: moment(matches, "since")?, until: moment(matches, "until")?, filters: filters(matches)? };
     let mut stream = context.engine()?.system_events(query)?;
     loop {
-        match stream.next(WAIT)? {
+        match stream.next(WAIT, None)? {
             Next::Event(message) => output::line(&shown(&message, &shape)?)?,
             Next::Quiet => {}
             Next::End => return Ok(0),

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Child;
 use std::time::{Duration, Instant};
-use stead_testkit::{Command, Output, Sandbox};
+use stead_testkit::{Command, Sandbox};
 
 /// Everything up to now, as JSON.
 fn past(cli: Command, filters: &[&str]) -> Vec<Value> {
@@ -117,9 +117,11 @@ fn the_same_commands_give_dockers_events() {
     let Some((s, docker)) = pair() else { return };
     let sequence = |cli: &dyn Fn() -> Command| -> Vec<String> {
         for line in SCRIPT {
-            let _: Output = cli().args(stead_testkit::split(line)).run();
+            drop(cli().args(stead_testkit::split(line)).run());
             std::thread::sleep(Duration::from_millis(150));
         }
+        // Docker's client asks for whole seconds.
+        std::thread::sleep(Duration::from_millis(1100));
         // Attaching before or after the volumes are mounted is a matter of taste, so each kind is compared with itself.
         let all: Vec<String> = past(cli(), &[]).iter().map(short).collect();
         let mut lines: Vec<String> = all.iter().filter(|l| l.starts_with("container ")).cloned().collect();
@@ -215,6 +217,56 @@ fn a_follower_sees_what_other_processes_do() {
         assert!(event.get("status").is_none() && event.get("id").is_none(), "legacy fields are for containers and images");
     }
     s.ok("volume rm two");
+}
+
+/// The API's events: the head at once, one object a line, an end at `until`, and nothing left when the client goes.
+#[test]
+fn the_api_streams_them() {
+    let s = busybox();
+    if s.is_docker() {
+        stead_testkit::skip("serve is ours");
+        return;
+    }
+    let socket = s.dir().join("api.sock");
+    let mut serve = s.cli().args(["serve", "-H"]).arg(format!("unix://{}", socket.display())).spawn();
+    s.eventually("serve listens", || std::os::unix::net::UnixStream::connect(&socket).is_ok());
+    let curl = |path: &str| {
+        Command::new("curl").args(["-s", "-N", "-i", "--unix-socket"]).arg(&socket).arg(format!("http://d/v1.50/events{path}"))
+    };
+    let mut live = curl("?filters=%7B%22type%22%3A%5B%22volume%22%5D%7D").spawn();
+    let mut lines = BufReader::new(live.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+    let head: Vec<String> = lines.by_ref().take_while(|line| !line.is_empty()).collect();
+    assert!(head[0].contains("200 OK") && head.iter().any(|h| h.eq_ignore_ascii_case("content-type: application/json")), "{head:?}");
+    s.ok("volume create one");
+    s.ok("run --rm --network none --name cc busybox true");
+    s.ok("volume rm one");
+    let actions: Vec<Value> = lines.by_ref().take(2).map(|line| serde_json::from_str(&line).unwrap()).collect();
+    assert_eq!((actions[0]["Action"].as_str(), actions[1]["Action"].as_str()), (Some("create"), Some("destroy")));
+    let past = curl("?since=1&until=99999999999.5&filters=%7B%22event%22%3A%7B%22die%22%3Atrue%7D%7D");
+    let mut waiting = past.spawn();
+    let mut lines = BufReader::new(waiting.stdout.take().unwrap()).lines().map(|line| line.unwrap());
+    let die: Value = serde_json::from_str(&lines.find(|line| line.starts_with('{')).unwrap()).unwrap();
+    assert_eq!(
+        (die["status"].as_str(), die["from"].as_str(), die["Actor"]["Attributes"]["exitCode"].as_str()),
+        (Some("die"), Some("busybox"), Some("0"))
+    );
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 1;
+    let whole = curl(&format!("?since=1&until={now}")).limit(Duration::from_secs(10)).run().ok();
+    assert_eq!(whole.lines().iter().filter(|line| line.starts_with('{')).count(), 8);
+    assert!(curl("?since=10&until=5").run().ok().text().contains("400 Bad Request"));
+    assert!(curl("?since=x").run().ok().text().contains("strconv.ParseInt: parsing \\\"x\\\": invalid syntax"));
+    let watches = || {
+        let fds = std::fs::read_dir(format!("/proc/{}/fd", serve.id())).unwrap();
+        fds.flatten().filter(|fd| std::fs::read_link(fd.path()).is_ok_and(|to| to.to_string_lossy().contains("inotify"))).count()
+    };
+    assert_eq!(watches(), 2);
+    for mut client in [live, waiting] {
+        client.kill().unwrap();
+        client.wait().unwrap();
+    }
+    s.eventually("a client that left leaves nothing", || watches() == 0);
+    serve.kill().unwrap();
+    serve.wait().unwrap();
 }
 
 #[test]

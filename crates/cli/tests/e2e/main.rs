@@ -17,6 +17,8 @@ mod door;
 #[cfg(test)]
 mod escapes;
 #[cfg(test)]
+mod events;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod formats;
@@ -42,8 +44,6 @@ mod registry;
 mod runtime;
 #[cfg(test)]
 mod scene;
-#[cfg(test)]
-mod service;
 #[cfg(test)]
 mod state;
 #[cfg(test)]

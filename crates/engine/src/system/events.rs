@@ -3,6 +3,7 @@
 mod filter;
 
 use std::collections::BTreeMap;
+use std::os::fd::BorrowedFd;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -69,7 +70,7 @@ pub struct Actor {
 pub enum Next {
     /// An event.
     Event(Message),
-    /// None within the time that was waited.
+    /// None within the time that was waited, or the wait was interrupted.
     Quiet,
     /// There will be no more.
     End,
@@ -118,11 +119,11 @@ fn stamp(time: Time) -> String {
 }
 
 impl EventStream {
-    /// The next wanted event; waits for one at most for `wait`.
+    /// The next wanted event; waits for one at most for `wait`, or until `interrupt` hangs up.
     ///
     /// # Errors
     /// The journal cannot be read.
-    pub fn next(&mut self, wait: Duration) -> Result<Next> {
+    pub fn next(&mut self, wait: Duration, interrupt: Option<BorrowedFd<'_>>) -> Result<Next> {
         let deadline = Time::from_nanos(Time::now().nanos() + i128::try_from(wait.as_nanos()).unwrap_or(i128::MAX / 2));
         loop {
             let event = match &mut self.source {
@@ -132,7 +133,7 @@ impl EventStream {
                 },
                 Source::Live(follower) => {
                     let end = self.query.until.map_or(deadline, |until| until.min(deadline));
-                    match follower.next(left(end))? {
+                    match follower.next(left(end), interrupt)? {
                         Some(event) => event,
                         None if self.query.until.is_some_and(|until| until <= Time::now()) => return Ok(Next::End),
                         None => return Ok(Next::Quiet),
