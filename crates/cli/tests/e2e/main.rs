@@ -45,6 +45,8 @@ mod runtime;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod service;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod surface_files;

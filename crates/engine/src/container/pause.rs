@@ -13,7 +13,6 @@ impl Engine {
     pub fn container_pause(&self, typed: &str) -> Result<()> {
         let container = self.container(typed)?;
         self.client_of_running(&container.id)?.pause()?;
-        self.emit_container(&container, "pause", &[]);
         Ok(())
     }
 
@@ -24,7 +23,6 @@ impl Engine {
     pub fn container_unpause(&self, typed: &str) -> Result<()> {
         let container = self.container(typed)?;
         self.client_of_running(&container.id)?.unpause()?;
-        self.emit_container(&container, "unpause", &[]);
         Ok(())
     }
 

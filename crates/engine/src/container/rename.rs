@@ -4,6 +4,7 @@ use stead_base::names;
 
 use super::create::name_taken;
 use super::record::Container;
+use crate::emit::container_attributes;
 use crate::{Engine, Failure, Result};
 
 impl Engine {
@@ -31,6 +32,10 @@ impl Engine {
             tx.put(&container)?;
             Ok((container, old))
         })?;
+        if let Some(mut client) = self.client_if_alive(&id)? {
+            // A monitor that has just gone has nothing more to say under the old name.
+            drop(client.set_attributes(&container_attributes(&container)));
+        }
         self.emit_container(&container, "rename", &[("oldName", &format!("/{old}"))]);
         Ok(())
     }

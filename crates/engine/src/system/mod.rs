@@ -2,8 +2,8 @@
 
 pub mod check;
 pub mod df;
-mod host;
 pub mod events;
+mod host;
 mod info;
 pub mod login;
 pub mod migrate_from;

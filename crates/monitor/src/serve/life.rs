@@ -152,7 +152,7 @@ impl Server {
         }
     }
 
-    /// The same for a signal that somebody asked for, which is an event.
+    /// Sends a signal that somebody asked for, which is an event.
     pub(super) fn kill(&mut self, signal: i32) -> bool {
         let sent = self.send_signal(signal);
         if sent {
