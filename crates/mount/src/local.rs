@@ -83,7 +83,7 @@ pub fn local_options(options: &BTreeMap<String, String>, quota: Quota) -> Result
     if size.is_some() && quota == Quota::Unsupported {
         return Err(LocalError::NoQuota);
     }
-    for (given, needed) in [("device", "type"), ("o", "type"), ("type", "device"), ("o", "device")] {
+    for (given, needed) in [("device", "type"), ("o", "device"), ("o", "type"), ("type", "device")] {
         if options.contains_key(given) && !options.contains_key(needed) {
             return Err(LocalError::Missing(needed));
         }
@@ -234,7 +234,7 @@ mod tests {
         for (pairs, missing) in [
             (vec![("type", "nfs")], "device"),
             (vec![("device", "/x")], "type"),
-            (vec![("o", "bind")], "type"),
+            (vec![("o", "bind")], "device"),
             (vec![("o", "x"), ("type", "y")], "device"),
         ] {
             assert_eq!(parse(&pairs).unwrap_err().to_string(), format!("missing required option: \"{missing}\""));

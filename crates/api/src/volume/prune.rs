@@ -1,6 +1,6 @@
 //! `POST /volumes/prune`.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::ask::Ask;
 use crate::reply::Reply;
@@ -11,6 +11,5 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
     // Clients before 1.42 know no other prune than that of all unused volumes.
     let all = ask.version() < Version(1, 42);
     let pruned = ask.engine().volume_prune(&ask.query().filters()?, all)?;
-    let deleted = if pruned.deleted.is_empty() { Value::Null } else { json!(pruned.deleted) };
-    Ok(Reply::json(200, &json!({ "VolumesDeleted": deleted, "SpaceReclaimed": pruned.reclaimed })))
+    Ok(Reply::json(200, &json!({ "VolumesDeleted": pruned.deleted, "SpaceReclaimed": pruned.reclaimed })))
 }

@@ -7,6 +7,8 @@
 #[cfg(test)]
 mod api_images;
 #[cfg(test)]
+mod api_volumes;
+#[cfg(test)]
 mod containers;
 #[cfg(test)]
 mod copy;
