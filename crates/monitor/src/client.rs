@@ -245,6 +245,15 @@ impl Client {
         self.request(Kind::Done).map(drop)
     }
 
+    /// Freezes the container for as long as this connection lives, or until somebody thaws it.
+    ///
+    /// # Errors
+    /// The monitor's refusal.
+    pub fn hold_still(&mut self) -> Result<(), Error> {
+        self.send(Kind::Pause, protocol::WHILE_CONNECTED)?;
+        self.request(Kind::Done).map(drop)
+    }
+
     /// Thaws the container.
     ///
     /// # Errors

@@ -17,6 +17,9 @@ pub const DATA_MAX: usize = 16 << 10;
 /// Bytes of stdin a client may send before the monitor has granted more.
 pub const STDIN_CREDIT: usize = 32 << 10;
 
+/// Payload of a `Pause` that ends with its connection: a client that is killed leaves no container frozen.
+pub const WHILE_CONNECTED: &[u8] = b"while-connected";
+
 macro_rules! kinds {
     ($($(#[$doc:meta])* $name:ident = $value:literal,)*) => {
         /// What a frame is.
@@ -68,7 +71,7 @@ kinds! {
     ClaimCleanup = 13,
     /// The claimed clean-up is done (or started in a way that survives). No answer.
     CleanupDone = 14,
-    /// Freeze. Answer: `Done`.
+    /// Freeze; with [`WHILE_CONNECTED`] as its payload only until the client leaves. Answer: `Done`.
     Pause = 15,
     /// Thaw. Answer: `Done`.
     Unpause = 16,

@@ -185,6 +185,63 @@ fn run_in_the_foreground() {
     );
 }
 
+#[test]
+fn container_rename() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["rename", "old", "new"]);
+    let before = || {
+        s.ok("create --name old --network none -v data:/d busybox true");
+    };
+    at_every_call(&s, before, &command, |code, place| {
+        let listed = s.ok("ps -a --format '{{.Names}}'");
+        assert!(listed == "new" || (listed == "old" && code != 0), "{place}: {listed}");
+        assert_eq!(s.inspect(&listed)["Name"], format!("/{listed}"), "{place}");
+        s.ok(&format!("rm {listed}"));
+    });
+}
+
+#[test]
+fn container_update() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["update", "--pids-limit", "60", "--cpu-shares", "300", "--restart", "on-failure:4", "uu"]);
+    let before = || {
+        s.ok("run -d --name uu --network none --pids-limit 50 --cpu-shares 200 busybox sleep 1000");
+    };
+    at_every_call(&s, before, &command, |code, place| {
+        let host = s.inspect("uu")["HostConfig"].clone();
+        let all = (host["PidsLimit"].as_i64(), host["CpuShares"].as_i64(), host["RestartPolicy"]["MaximumRetryCount"].as_i64());
+        let (old, new) = ((Some(50), Some(200), Some(0)), (Some(60), Some(300), Some(4)));
+        assert!(all == new || (all == old && code != 0), "{place}: {all:?}");
+        assert_eq!(s.inspect("uu")["State"]["Running"], true, "{place}");
+        // The plan it would be born from again can be read, and a later update sets all of it.
+        s.ok("update --pids-limit 70 --cpu-shares 400 --restart no uu");
+        s.ok("restart -t 0 uu");
+        assert_eq!(s.inspect("uu")["HostConfig"]["PidsLimit"], 70, "{place}");
+        s.ok("rm -f uu");
+    });
+}
+
+#[test]
+fn container_commit() {
+    let Some(s) = ready() else { return };
+    let command = s.cli().args(["commit", "cc", "mine:1"]);
+    let before = || {
+        s.ok("run -d --name cc --network none busybox sh -c 'echo kept >/f; rm /bin/wc; sleep 1000'");
+        s.eventually("it wrote", || s.ok("diff cc").contains("D /bin/wc"));
+    };
+    at_every_call(&s, before, &command, |code, place| {
+        let listed = s.ok("images -q mine:1");
+        assert!(code != 0 || !listed.is_empty(), "{place}: acknowledged and not there");
+        if !listed.is_empty() {
+            let seen = s.ok("run --rm --network none mine:1 sh -c 'cat /f; ls /bin/wc 2>/dev/null; true'");
+            assert_eq!(seen, "kept", "{place}: an image that is listed is whole");
+            s.ok("rmi mine:1");
+        }
+        s.eventually(&format!("{place}: it goes on"), || s.inspect("cc")["State"]["Status"] == "running");
+        s.ok("rm -f cc");
+    });
+}
+
 /// Records that are garbage, and a repair that is killed: no command in between may take an empty database for the truth.
 #[test]
 fn repair_of_damaged_records() {

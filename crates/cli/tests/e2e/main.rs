@@ -51,6 +51,8 @@ mod service;
 #[cfg(test)]
 mod state;
 #[cfg(test)]
+mod surface_api;
+#[cfg(test)]
 mod surface_files;
 #[cfg(test)]
 mod surface_modes;

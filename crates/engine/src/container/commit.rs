@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 use stead_archive::{Changes, ReadOptions};
-use stead_image::{CommitOptions, ContainerDefaults};
+use stead_image::{CommitOptions, ContainerDefaults, Reference};
 use stead_layer::changes::ChangeKind;
 use stead_layer::writable;
 use stead_monitor::Client;
@@ -42,7 +42,7 @@ impl Engine {
     pub fn container_commit(&self, request: &CommitRequest) -> Result<String> {
         let container = self.container(&request.container)?;
         let reference = reference(&request.repo, &request.tag)?;
-        let view = serde_json::to_value(&container.config).unwrap_or(Value::Null);
+        let view = super::inspect::config(&container);
         let own = CommitOptions::defaults_of(&view)?;
         let defaults = match &request.config {
             Some(config) if config.as_object().is_some_and(|fields| !fields.is_empty()) => {
@@ -97,7 +97,7 @@ impl Engine {
         let mut still = Still { frozen: None, _held: None };
         if pause && let Some(mut client) = self.client_if_alive(&container.id)? {
             // What is frozen already or ends at this moment writes nothing either.
-            if client.pause().is_ok() {
+            if client.hold_still().is_ok() {
                 still.frozen = Some(client);
             }
         }
@@ -105,7 +105,7 @@ impl Engine {
     }
 }
 
-/// Lets the container go on when the files have been read, or when that failed.
+/// Lets the container go on when the files have been read, or when that failed. When we are killed, the monitor does.
 struct Still {
     frozen: Option<Client>,
     _held: Option<writable::Hold>,
@@ -125,7 +125,7 @@ fn reference(repo: &str, tag: &str) -> Result<String> {
     if repo.is_empty() {
         return Ok(String::new());
     }
-    if repo.contains('@') {
+    if Reference::parse(repo).map_err(|why| Failure::invalid(why.to_string()))?.digest().is_some() {
         return Err(Failure::invalid("cannot import digest reference"));
     }
     Ok(if tag.is_empty() { repo.to_owned() } else { format!("{repo}:{tag}") })
@@ -140,6 +140,8 @@ mod tests {
         assert_eq!(reference("", "x").unwrap(), "");
         assert_eq!(reference("me/app", "").unwrap(), "me/app");
         assert_eq!(reference("me/app", "1").unwrap(), "me/app:1");
-        assert!(reference("app@sha256:0", "").is_err());
+        let digest = format!("app@sha256:{}", "0".repeat(64));
+        assert_eq!(reference(&digest, "").unwrap_err().message, "cannot import digest reference");
+        assert!(reference("app@sha256:0", "").is_err() && reference("BAD", "").is_err());
     }
 }

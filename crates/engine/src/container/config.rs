@@ -268,7 +268,6 @@ pub struct HostConfig {
     /// Memory plus swap in bytes; -1 is no limit.
     pub memory_swap: i64,
     /// 0 to 100.
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory_swappiness: Option<i64>,
     /// Never kill for memory.
     pub oom_kill_disable: Option<bool>,

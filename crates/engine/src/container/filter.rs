@@ -1,28 +1,31 @@
 //! Filters of `ps` that have a grammar of their own.
 
 use serde_json::Value;
-use stead_base::filter::{FilterError, Filters};
+use stead_base::filter::Filters;
 
-use crate::Result;
+use crate::{Failure, Result};
 
 const STATES: [&str; 7] = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 const HEALTHS: [&str; 4] = ["starting", "healthy", "unhealthy", "none"];
 /// Most ports that one filter may name.
 const PORTS_MAX: u32 = 65_536;
 
-/// Refuses values that no container could have.
+/// Refuses values that no container could have, in Docker's words for each.
 pub(super) fn check(filters: &Filters) -> Result<()> {
-    let all = |key: &str, fits: &dyn Fn(&str) -> bool| {
-        if filters.get(key).iter().all(|value| fits(value)) {
-            return Ok(());
-        }
-        Err(FilterError::Value { key: key.to_owned(), values: filters.get(key).to_vec() })
-    };
-    all("status", &|value| STATES.contains(&value))?;
-    all("health", &|value| HEALTHS.contains(&value))?;
-    all("exited", &|value| value.parse::<i32>().is_ok())?;
+    let refuse = |text: String| Err(Failure::invalid(text));
+    for value in filters.get("status").iter().filter(|value| !STATES.contains(&value.as_str())) {
+        return refuse(format!("invalid filter 'status={value}'"));
+    }
+    for value in filters.get("health").iter().filter(|value| !HEALTHS.contains(&value.as_str())) {
+        return refuse(format!("unrecognized filter value for health: {value}"));
+    }
+    for value in filters.get("exited").iter().filter(|value| value.parse::<i32>().is_err()) {
+        return refuse(format!("strconv.Atoi: parsing {value:?}: invalid syntax"));
+    }
     for key in ["publish", "expose"] {
-        all(key, &|value| range(value).is_some())?;
+        for value in filters.get(key).iter().filter(|value| range(value).is_none()) {
+            return refuse(format!("error while looking up for {key} {value}: invalid port"));
+        }
     }
     filters.flag("is-task")?;
     Ok(())
@@ -76,11 +79,11 @@ mod tests {
     #[test]
     fn values_that_cannot_be_are_refused_in_dockers_words() {
         let refused = |word: &str| check(&filters(&[word])).unwrap_err().message;
-        assert_eq!(refused("status=bogus"), "invalid filter 'status=[bogus]'");
-        assert_eq!(refused("exited=x"), "invalid filter 'exited=[x]'");
-        assert_eq!(refused("health=well"), "invalid filter 'health=[well]'");
+        assert_eq!(refused("status=bogus"), "invalid filter 'status=bogus'");
+        assert_eq!(refused("exited=x"), "strconv.Atoi: parsing \"x\": invalid syntax");
+        assert_eq!(refused("health=well"), "unrecognized filter value for health: well");
         assert_eq!(refused("is-task=maybe"), "invalid filter 'is-task=[maybe]'");
-        assert_eq!(refused("publish=90-80"), "invalid filter 'publish=[90-80]'");
+        assert_eq!(refused("publish=90-80"), "error while looking up for publish 90-80: invalid port");
         assert!(check(&filters(&["status=paused", "exited=-1", "health=none", "is-task=0", "expose=1-2/udp"])).is_ok());
     }
 

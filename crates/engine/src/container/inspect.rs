@@ -116,7 +116,7 @@ fn host_config(container: &Container) -> Value {
     serde_json::to_value(host).unwrap_or(Value::Null)
 }
 
-fn config(container: &Container) -> Value {
+pub(super) fn config(container: &Container) -> Value {
     let mut config = container.config.clone();
     config.hostname = super::plan::hostname(container);
     serde_json::to_value(config).unwrap_or(Value::Null)

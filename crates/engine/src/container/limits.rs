@@ -57,7 +57,7 @@ fn memory(host: &HostConfig, when: When, warnings: &mut Vec<String>) -> Result<(
             "Your kernel does not support kernel memory limit capabilities or the cgroup is not mounted. Limitation discarded.".to_owned(),
         );
     }
-    if host.oom_kill_disable == Some(true) && when == When::Create {
+    if host.oom_kill_disable == Some(true) {
         if stead_runtime::cgroup::version() == "2" {
             warnings.push("Your kernel does not support OomKillDisable. OomKillDisable discarded.".to_owned());
         } else if host.memory == 0 {

@@ -23,7 +23,10 @@ impl Engine {
             if container.name == wanted {
                 return Err(Failure::invalid("Renaming a container with the same name as its current name"));
             }
-            names::check_container(wanted).map_err(|why| Failure::invalid(format!("Error when allocating new name: {why}")))?;
+            if names::check_container(wanted).is_err() {
+                let what = format!("Invalid container name (/{wanted}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed");
+                return Err(Failure::invalid(format!("Error when allocating new name: {what}")));
+            }
             if let Some(other) = tx.by_name::<Container>(wanted)? {
                 let taken = name_taken(wanted, &other.id);
                 return Err(Failure { message: format!("Error when allocating new name: {}", taken.message), ..taken });

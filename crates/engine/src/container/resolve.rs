@@ -11,6 +11,9 @@ impl Engine {
     /// # Errors
     /// `No such container: x`, or that several ids begin so.
     pub(crate) fn container(&self, typed: &str) -> Result<Container> {
+        if typed.is_empty() {
+            return Err(Failure::invalid("invalid name or ID supplied: \"\""));
+        }
         let wanted = typed.strip_prefix('/').unwrap_or(typed);
         self.store.read(|tx| {
             if let Some(found) = tx.get::<Container>(wanted)? {

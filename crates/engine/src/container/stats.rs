@@ -80,8 +80,10 @@ fn pids(used: &Usage) -> Value {
 }
 
 fn blkio(used: &Usage) -> Value {
+    // Of a group of v1 Docker shows empty lists, elsewhere null.
+    let none = if used.pids > 0 && stead_runtime::cgroup::version() == "1" { json!([]) } else { Value::Null };
     let list = |entries: &[IoEntry]| match entries {
-        [] => Value::Null,
+        [] => none.clone(),
         entries => {
             entries.iter().map(|e| json!({ "major": e.device.0, "minor": e.device.1, "op": e.operation, "value": e.value })).collect()
         }
@@ -89,12 +91,12 @@ fn blkio(used: &Usage) -> Value {
     json!({
         "io_service_bytes_recursive": list(&used.io.bytes),
         "io_serviced_recursive": list(&used.io.operations),
-        "io_queue_recursive": null,
-        "io_service_time_recursive": null,
-        "io_wait_time_recursive": null,
-        "io_merged_recursive": null,
-        "io_time_recursive": null,
-        "sectors_recursive": null,
+        "io_queue_recursive": none,
+        "io_service_time_recursive": none,
+        "io_wait_time_recursive": none,
+        "io_merged_recursive": none,
+        "io_time_recursive": none,
+        "sectors_recursive": none,
     })
 }
 

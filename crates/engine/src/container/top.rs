@@ -49,7 +49,7 @@ impl Engine {
 
 /// What `ps` makes of its arguments: `-ef`, `aux`, `-o pid,args`, and what is made of these.
 fn parse(arguments: &str) -> Result<Vec<Column>> {
-    let refuse = |why: String| Failure::new(Kind::Internal, format!("Error running ps: {why}"));
+    let refuse = |why: String| Failure::new(Kind::Internal, format!("ps: {why}"));
     let mut chosen = Vec::new();
     let mut layout = "-o";
     let mut words = arguments.split_whitespace().peekable();
@@ -135,7 +135,7 @@ mod tests {
     #[test]
     fn what_ps_would_refuse_is_refused() {
         assert_eq!(parse("-o comm").unwrap_err().message, "Couldn't find PID field in ps output");
-        assert!(parse("-o pid,bogus").unwrap_err().message.starts_with("Error running ps:"));
+        assert!(parse("-o pid,bogus").unwrap_err().message.starts_with("ps: error:"));
         assert!(parse("-o comm=PID,pid").unwrap_err().message.contains("is not allowed"));
         assert!(parse("-Z").unwrap_err().message.contains("unsupported option"));
     }

@@ -25,6 +25,7 @@ struct Piece {
 
 /// One connection.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "four things that are true of a client or not, each on its own")]
 pub(super) struct Connection {
     pub(super) socket: OwnedFd,
     inbox: Vec<u8>,
@@ -37,6 +38,8 @@ pub(super) struct Connection {
     pub(super) stdin_closed: bool,
     pub(super) wait: Option<Condition>,
     pub(super) claimed: bool,
+    /// The container is frozen for it, and goes on when it leaves.
+    pub(super) holds_still: bool,
     /// It has hung up or broken the rules.
     pub(super) gone: bool,
 }
@@ -53,6 +56,7 @@ impl Connection {
             stdin_closed: false,
             wait: None,
             claimed: false,
+            holds_still: false,
             gone: false,
         }
     }

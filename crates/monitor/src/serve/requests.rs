@@ -57,7 +57,12 @@ impl Server {
             }
             Kind::ClaimCleanup => self.answer(token, |connection| connection.claimed = true),
             Kind::CleanupDone => self.cleaned = true,
-            Kind::Pause => self.pause(token, true),
+            Kind::Pause => {
+                let ran = self.state.status == Status::Running;
+                self.pause(token, true);
+                let held = ran && frame.payload == protocol::WHILE_CONNECTED && self.state.status == Status::Paused;
+                self.answer(token, |connection| connection.holds_still = held);
+            }
             Kind::Unpause => self.pause(token, false),
             Kind::SetRestart => {
                 self.restart.set_policy(decode(frame)?);
@@ -242,6 +247,8 @@ impl Server {
         let plan = read_plan(&self.config.run_root(), &self.config.id).ok_or(std::io::ErrorKind::NotFound)?;
         cage::freeze(&plan, yes)?;
         self.state.status = if yes { Status::Paused } else { Status::Running };
+        // Whoever freezes it again does so for himself.
+        self.connections.values_mut().for_each(|connection| connection.holds_still = false);
         self.save_state();
         Ok(())
     }

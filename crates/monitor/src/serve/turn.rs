@@ -19,7 +19,7 @@ use crate::log::Stream;
 use crate::log::rotate::Writer;
 use crate::protocol;
 use crate::restart::Restart;
-use crate::state::State;
+use crate::state::{State, Status};
 use crate::stdio::Streams;
 
 const SIGTERM: i32 = 15;
@@ -224,6 +224,9 @@ impl Server {
             self.feeders.retain(|(feeder, _)| *feeder != token);
             if connection.attach.is_some_and(|attach| attach.stdin) && !connection.stdin_closed {
                 self.client_stdin_ended();
+            }
+            if connection.holds_still && self.state.status == Status::Paused {
+                crate::tolerate(self.freeze(false));
             }
             self.sessions.client_left(token);
         }
