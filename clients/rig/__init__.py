@@ -1,0 +1,1 @@
+"""What the suites run on: tools, engines in network namespaces, and the counting."""
