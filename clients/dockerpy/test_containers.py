@@ -195,7 +195,7 @@ def test_attach(client, name):
     out = consume_socket_output((demux_adaptor(s, d) for s, d in frames_iter(sock, tty=False)), demux=True)
     assert out == (b'got hello\n', b'err\n')
     assert c.wait()['StatusCode'] == 0
-    assert sorted(c.attach(stream=False, logs=True).split(b'\n')) == [b'', b'err', b'got hello']
+    assert sorted(c.logs().split(b'\n')) == [b'', b'err', b'got hello']
     c = client.containers.create('busybox', ['sh', '-c', 'sleep 0.5; echo streamed'])
     got = []
     stream = c.attach(stream=True, stdout=True, stderr=True)
