@@ -47,6 +47,9 @@ pub enum Error {
     /// A push of something that is not here.
     #[error("{0}")]
     Push(String),
+    /// An address that gives nothing to import.
+    #[error("{0}")]
+    Address(String),
     /// A term that cannot be searched for.
     #[error("{0}")]
     Search(String),
@@ -151,6 +154,7 @@ impl Error {
             | Self::Change(_)
             | Self::AllTags
             | Self::Search(_)
+            | Self::Address(_)
             | Self::TagWithDigest => Kind::Invalid,
             Self::NotFound(_) | Self::OtherPlatform { .. } | Self::Push(_) => Kind::NotFound,
             Self::Conflict(_) => Kind::Conflict,

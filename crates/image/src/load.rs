@@ -148,6 +148,9 @@ struct Told<'a, R> {
 
 impl<R: Read> Read for Told<'_, R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        if self.progress.is_cancelled() {
+            return Err(io::Error::new(io::ErrorKind::ConnectionAborted, Error::Cancelled.to_string()));
+        }
         let n = self.from.read(buf)?;
         self.done += n as u64;
         if self.done - self.last >= TOLD_EVERY {

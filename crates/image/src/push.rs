@@ -119,6 +119,9 @@ impl Images {
 
     fn push_layer(&self, client: &Client<'_>, diff_id: &Digest, reference: &Reference, progress: &dyn Progress) -> Result<Descriptor> {
         let id = diff_id.short();
+        if progress.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
         let same_registry: Vec<_> = self.sources(diff_id).into_iter().filter(|s| s.domain == reference.domain()).collect();
         let mut asked = HashSet::new();
         for source in &same_registry {

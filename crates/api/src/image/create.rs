@@ -19,10 +19,9 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
         return pull(ask, &reference, platform);
     }
     match ask.query().get("fromSrc") {
-        Some("-") => import(ask, platform),
         Some(source) if !source.is_empty() => {
-            let why = "is not supported: fetch it first and import the file";
-            Err(Failure::new(stead_base::Kind::Invalid, format!("importing from {source} {why}")))
+            let source = source.to_owned();
+            import(ask, source, platform)
         }
         _ => Err(Failure::invalid("invalid reference format")),
     }
@@ -36,7 +35,7 @@ fn pull(ask: &Ask, reference: &Reference, platform: Option<String>) -> Answer {
     job::run(ask, job::LINES, move |told| engine.image_pull_as(&reference, &request, told).map(drop))
 }
 
-fn import(ask: &mut Ask, platform: Option<String>) -> Answer {
+fn import(ask: &mut Ask, source: String, platform: Option<String>) -> Answer {
     let query = ask.query();
     let reference = match query.filled("repo") {
         Some(repo) => Some(name::joined(repo, query.get("tag").unwrap_or_default())?.or_latest().canonical()),
@@ -46,13 +45,16 @@ fn import(ask: &mut Ask, platform: Option<String>) -> Answer {
         reference,
         changes: query.all("changes").into_iter().filter(|change| !change.is_empty()).map(str::to_owned).collect(),
         message: query.get("message").unwrap_or_default().to_owned(),
-        source: "-".to_owned(),
+        source: source.clone(),
         platform,
     };
     let engine = Arc::clone(ask.engine());
     let mut body = ask.take_body();
     job::run(ask, job::LINES, move |told| {
-        let id = engine.image_import(&mut body, &options)?;
+        let id = match source.as_str() {
+            "-" => engine.image_import(&mut body, &options)?,
+            address => engine.image_import_from(address, &options, told)?,
+        };
         told.line(&json!({ "status": id }));
         Ok(())
     })

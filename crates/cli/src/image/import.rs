@@ -5,6 +5,7 @@ use std::io::{self, Read};
 
 use stead_image::ImportOptions;
 
+use super::progress::{Shown, To};
 use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, list, text};
 use crate::container::options::files::cause;
 use crate::context::Context;
@@ -13,7 +14,7 @@ use crate::output;
 
 pub(crate) static IMPORT: Command = Command {
     name: "import",
-    usage: "[OPTIONS] file|- [REPOSITORY[:TAG]]",
+    usage: "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]",
     about: "Import the contents from a tarball to create a filesystem image",
     long: "The archive is the root file system, plain or compressed with gzip or zstd; `-` reads it from standard input.\n\
            --change takes CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME and WORKDIR.",
@@ -32,19 +33,21 @@ pub(crate) static IMPORT: Command = Command {
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
     let source = matches.args[0].as_str();
-    if source.contains("://") {
-        return Err(Failure::error(format_args!("importing from {source} is not supported: fetch it first and import the file")));
-    }
-    let mut input: Box<dyn Read + Send> = match source {
-        "-" => Box::new(io::stdin()),
-        path => Box::new(File::open(path).map_err(|e| Failure::plain(1, format!("open {path}: {}", cause(&e))))?),
-    };
     let options = ImportOptions {
         reference: matches.args.get(1).cloned(),
         changes: matches.list("change").map(str::to_owned).collect(),
         message: matches.text("message").unwrap_or_default().to_owned(),
         source: source.to_owned(),
         platform: matches.filled("platform").map(str::to_owned),
+    };
+    if source.starts_with("http://") || source.starts_with("https://") {
+        let id = context.engine()?.image_import_from(source, &options, &Shown::new(To::Output))?;
+        output::line(&id)?;
+        return Ok(0);
+    }
+    let mut input: Box<dyn Read + Send> = match source {
+        "-" => Box::new(io::stdin()),
+        path => Box::new(File::open(path).map_err(|e| Failure::plain(1, format!("open {path}: {}", cause(&e))))?),
     };
     let id = context.engine()?.image_import(&mut *input, &options)?;
     output::line(&id)?;

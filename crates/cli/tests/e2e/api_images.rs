@@ -2,7 +2,7 @@
 use crate::door::Door;
 use crate::scene::{beyond_the_peer, busybox, pair, with};
 use serde_json::{Value, json};
-use stead_testkit::{Registry, Sandbox};
+use stead_testkit::{Command, Registry, Sandbox};
 
 const BCRYPT_OF_SECRET: &str = "$2y$04$D3UmlhW2PDOlV3n0dDYYeerCZVu/D74g2.gPhMVrQF1ZiEoQ.dGnK";
 
@@ -148,6 +148,61 @@ fn saved_and_loaded_through_the_door() {
 }
 
 #[test]
+fn imports_from_a_body_and_from_an_address() {
+    let Some((s, door)) = scene(&[]) else { return };
+    let tree = s.mkdir("tree");
+    std::fs::write(tree.join("f"), "x").unwrap();
+    Command::new("tar").args(["-cf", "t.tar", "-C", "tree", "."]).dir(s.dir()).run().ok();
+    let tar = std::fs::read(s.dir().join("t.tar")).unwrap();
+    let path = "/v1.50/images/create?fromSrc=-&repo=imp&tag=2&message=said&changes=USER%20me&changes=ENV%20A=1";
+    let made = door.ask("POST", path, "", &tar);
+    assert!(made.status == 200 && made.lines()[0]["status"].as_str().unwrap().starts_with("sha256:"), "{}", made.text());
+    let image = door.get("/images/imp:2/json").json();
+    assert_eq!((image["Config"]["User"].as_str(), image["Comment"].as_str()), (Some("me"), Some("said")));
+    let server = Web::start(s.dir());
+    let made = door.post(&format!("/v1.50/images/create?fromSrc={}/t.tar&repo=web", server.address())).lines();
+    assert_eq!(made[0], json!({ "status": format!("Downloading from {}/t.tar", server.address()) }));
+    assert!(made.last().unwrap()["status"].as_str().unwrap().starts_with("sha256:"), "{made:?}");
+    let none = door.post(&format!("/v1.50/images/create?fromSrc={}/none", server.address())).lines();
+    assert_eq!(none[1]["error"], "Got HTTP status code >= 400: 404 Not Found");
+    assert!(s.ok(&format!("import {}/t.tar cli:1", server.address())).contains("sha256:"));
+    assert_eq!(s.ok("images --format '{{.Repository}}:{{.Tag}}'").lines().count(), 3);
+}
+
+/// python's web server on a directory.
+struct Web(std::process::Child, u16);
+
+impl Web {
+    fn start(dir: &std::path::Path) -> Self {
+        let port = stead_testkit::free_port();
+        let child = std::process::Command::new("python3")
+            .args(["-m", "http.server", "--bind", "127.0.0.1", &port.to_string()])
+            .current_dir(dir)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .spawn()
+            .unwrap();
+        let began = std::time::Instant::now();
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(began.elapsed() < std::time::Duration::from_secs(20), "python's web server does not start");
+            std::thread::sleep(std::time::Duration::from_millis(30));
+        }
+        Self(child, port)
+    }
+
+    fn address(&self) -> String {
+        format!("http://127.0.0.1:{}", self.1)
+    }
+}
+
+impl Drop for Web {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+#[test]
 fn refusals_have_their_status() {
     let Some((s, door)) = scene(&["busybox", "layers"]) else { return };
     s.ok("create --name user --network none layers");
@@ -164,7 +219,8 @@ fn refusals_have_their_status() {
         ("DELETE", "/images/layers", 409, "conflict: unable to remove repository reference"),
         ("POST", "/images/create?fromImage=Upper&tag=1", 400, "invalid reference format"),
         ("POST", "/images/create", 400, "invalid reference format"),
-        ("POST", "/images/create?fromSrc=http://x/y", 400, "is not supported"),
+        ("POST", "/images/create?fromSrc=-&repo=Upper", 400, "invalid reference format"),
+        ("POST", "/images/create?fromSrc=-&repo=x&changes=RUN%20x", 400, "RUN is not a valid change command"),
         ("POST", "/images/prune?filters={%22x%22:[%221%22]}", 400, "invalid filter 'x'"),
         ("GET", "/images/search?term=x&limit=1000", 400, "outside the range of [1, 100]"),
         ("GET", "/images/search?term=x&limit=y", 400, "invalid syntax"),

@@ -54,6 +54,16 @@ impl Engine {
         Ok(id)
     }
 
+    /// The same from an address.
+    ///
+    /// # Errors
+    /// As [`Engine::image_import`]; the address gives nothing.
+    pub fn image_import_from(&self, address: &str, options: &ImportOptions, progress: &dyn Progress) -> Result<String> {
+        let id = self.images.import_from(address, options, progress)?;
+        self.tell_image("import", &id, &id);
+        Ok(id)
+    }
+
     /// The images as `GET /images/json` shows them, newest first; with `all` also those that others were committed on.
     ///
     /// # Errors

@@ -1,5 +1,6 @@
 //! `image import`: a root file system in a tar becomes an image of one layer.
 
+mod address;
 mod change;
 mod words;
 
