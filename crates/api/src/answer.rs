@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 
 use hyper::body::{Bytes, Frame, Incoming, SizeHint};
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{HeaderMap, Request, Response, StatusCode};
+use hyper::{HeaderMap, Method, Request, Response, StatusCode};
 use stead_engine::Engine;
 use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
@@ -79,8 +79,14 @@ pub(crate) async fn answer(door: Door, request: Request<Incoming>) -> Response<S
     // The handler's thread outlives this future where the client leaves; it sees that by its writes or its peer.
     drop(tokio::task::spawn_blocking(move || {
         let asks_upgrade = request.headers().contains_key("upgrade");
+        let removes = request.method() == Method::DELETE || request.uri().path().ends_with("/prune");
         let reply = handle(&door, request, runtime).unwrap_or_else(|failure| failure::reply(&failure));
-        deliver(&door, reply, asks_upgrade, sender);
+        // The connection is let go of before the sweep: a client may wait for its end.
+        let engine = Arc::clone(&door.engine);
+        deliver(door, reply, asks_upgrade, sender);
+        if removes {
+            crate::sweep::sweep(&engine);
+        }
     }));
     match receiver.await {
         Ok(response) => response,
@@ -121,7 +127,7 @@ fn versioned(path: &str) -> Option<(Version, &str)> {
 }
 
 /// Sends the head, then lets a stream write on this thread.
-fn deliver(door: &Door, reply: Reply, asks_upgrade: bool, sender: oneshot::Sender<Response<Sent>>) {
+fn deliver(door: Door, reply: Reply, asks_upgrade: bool, sender: oneshot::Sender<Response<Sent>>) {
     let head = head(&reply);
     match reply.body {
         Body::Whole(bytes) => drop(sender.send(build(reply.status, head, Sent::Whole(Some(bytes.into()))))),

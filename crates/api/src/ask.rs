@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use stead_engine::{Engine, Failure};
 use tokio::runtime::Handle;
 
@@ -122,16 +123,44 @@ fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<Option<T>, Failure> {
     if text.iter().all(u8::is_ascii_whitespace) {
         return Err(Failure::invalid("invalid JSON: got EOF while reading request body"));
     }
-    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Option<T>>();
+    let bad = |error: serde_json::Error| Failure::invalid(format!("invalid JSON: {error}"));
+    let mut values = serde_json::Deserializer::from_slice(text).into_iter::<Value>();
     let value = match values.next() {
-        Some(Ok(value)) => value,
-        Some(Err(error)) => return Err(Failure::invalid(format!("invalid JSON: {error}"))),
+        Some(value) => value.map_err(bad)?,
         None => return Err(Failure::invalid("invalid JSON: got EOF while reading request body")),
     };
-    if text[values.byte_offset()..].iter().all(u8::is_ascii_whitespace) {
-        Ok(value)
-    } else {
-        Err(Failure::invalid("unexpected content after JSON"))
+    if !text[values.byte_offset()..].iter().all(u8::is_ascii_whitespace) {
+        return Err(Failure::invalid("unexpected content after JSON"));
+    }
+    if value.is_null() {
+        return Ok(None);
+    }
+    T::deserialize(go_like("", value)).map(Some).map_err(bad)
+}
+
+/// Docker's clients send `null` for whatever they do not set, and its server takes it for that: members that are null are left out, unless
+/// they stand in a map of the client's own keys, where the key alone says something.
+fn go_like(name: &str, value: Value) -> Value {
+    match value {
+        Value::Object(members) => {
+            let members = members.into_iter().filter_map(|(key, value)| {
+                let value = if value.is_null() { absent(name)? } else { go_like(&key, value) };
+                Some((key, value))
+            });
+            Value::Object(members.collect())
+        }
+        Value::Array(list) => Value::Array(list.into_iter().map(|item| go_like("", item)).collect()),
+        other => other,
+    }
+}
+
+/// What a null in the map of this name means; `None` where it is no map of free keys.
+fn absent(map: &str) -> Option<Value> {
+    match map {
+        "Volumes" | "ExposedPorts" | "EndpointsConfig" => Some(Value::Object(Map::new())),
+        "PortBindings" => Some(Value::Array(Vec::new())),
+        "Labels" | "Annotations" | "Sysctls" | "Tmpfs" | "DriverOpts" | "Options" => Some(Value::String(String::new())),
+        _ => None,
     }
 }
 
@@ -203,6 +232,13 @@ mod tests {
         assert_eq!(parse::<Vec<u8>>(b" [1] \n"), Ok(Some(vec![1])));
         assert_eq!(parse::<Vec<u8>>(b"null"), Ok(None));
         assert!(message(&"[".repeat(10_000)).starts_with("invalid JSON: "));
+    }
+
+    #[test]
+    fn nulls_are_absent_but_for_the_keys_of_maps() {
+        let value: Option<Value> =
+            parse(br#"{"User":null,"Volumes":{"/d":null},"Host":{"Binds":null,"Labels":{"a":null}},"List":[null]}"#).unwrap();
+        assert_eq!(value.unwrap(), serde_json::json!({"Volumes":{"/d":{}},"Host":{"Labels":{"a":""}},"List":[null]}));
     }
 
     #[test]

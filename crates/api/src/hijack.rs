@@ -1,9 +1,11 @@
 //! Connections that stop being HTTP, and the sight of a client that has left.
 
 use std::io::{self, Read};
+use std::net::Shutdown;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
@@ -12,6 +14,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 pub(crate) struct Peer(pub(crate) Arc<OwnedFd>);
 
 impl Peer {
+    /// A copy of the connection's descriptor, for whoever watches it in a `poll` of its own.
+    pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
+        self.0.try_clone()
+    }
+
     /// Whether the client has closed its connection. One that only ended its own sending is still there.
     pub(crate) fn has_left(&self) -> bool {
         let mut fds = [PollFd::new(&*self.0, PollFlags::empty())];
@@ -26,6 +33,9 @@ impl AsFd for Peer {
     }
 }
 
+/// How long a client may take to close its side after we have closed ours.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 /// A connection without HTTP: blocking, and what the client had sent already.
 #[derive(Debug)]
 pub(crate) struct Hijacked {
@@ -33,6 +43,29 @@ pub(crate) struct Hijacked {
     pub(crate) stream: UnixStream,
     /// Bytes that came behind the request.
     pub(crate) early: Vec<u8>,
+}
+
+impl AsFd for Hijacked {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+impl Hijacked {
+    /// Ends our side and waits a moment for the other: a connection closed with unread bytes in it would be a reset for the client.
+    pub(crate) fn finish(mut self) {
+        drop(self.stream.shutdown(Shutdown::Write));
+        let until = Instant::now() + FAREWELL;
+        let mut scratch = [0u8; 4096];
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            let wait = Timespec { tv_sec: i64::try_from(left.as_secs()).unwrap_or(0), tv_nsec: i64::from(left.subsec_nanos()) };
+            let ready = matches!(poll(&mut [PollFd::new(&self.stream, PollFlags::IN)], Some(&wait)), Ok(1..));
+            if !ready || !self.stream.read(&mut scratch).is_ok_and(|count| count > 0) {
+                return;
+            }
+        }
+    }
 }
 
 impl Read for Hijacked {

@@ -151,6 +151,18 @@ impl RunRoot {
         self.container(id).join("volumes-mounted")
     }
 
+    /// Sockets of those who want to be there when the container is born.
+    #[must_use]
+    pub fn vigils(&self, id: &str) -> PathBuf {
+        self.container(id).join("vigils")
+    }
+
+    /// What was asked of one exec session, made by one request and started by another.
+    #[must_use]
+    pub fn execs(&self, id: &str) -> PathBuf {
+        self.container(id).join("execs")
+    }
+
     /// Pid, start time and status.
     #[must_use]
     pub fn state(&self, id: &str) -> PathBuf {

@@ -6,6 +6,7 @@
 //! - Must not know: files, processes, clocks other than the one it is told, the terminal.
 //! - If we crash here: nothing is lost, nothing here does I/O.
 
+pub mod detach;
 pub mod digest;
 pub mod filter;
 pub mod ids;

@@ -9,8 +9,10 @@
 pub mod container;
 mod emit;
 mod engine;
+pub mod exec;
 mod failure;
 pub mod image;
+pub mod session;
 pub mod system;
 pub mod volume;
 

@@ -228,6 +228,14 @@ impl Client {
         Ok(self.request_answer::<protocol::Exited>(Kind::Exited)?.exit)
     }
 
+    /// Asks to be told of an end, which [`Self::next_frame`] will bring ([`Kind::Exited`]).
+    ///
+    /// # Errors
+    /// When the monitor is gone.
+    pub fn begin_wait(&mut self, condition: Condition) -> Result<(), Error> {
+        self.send_json(Kind::Wait, &protocol::Wait { condition })
+    }
+
     /// Sets the size of the container's terminal.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 //! vanishes, so the next command sees an exited container and `settle` writes the exit status 137 that we could not. Log lines written stay written.
 
 mod address;
+pub mod asked;
 mod cage;
 pub mod client;
 pub mod config;
@@ -21,6 +22,7 @@ mod settle;
 pub mod spawn;
 pub mod state;
 mod stdio;
+pub mod vigil;
 
 #[cfg(test)]
 mod testdir;
@@ -31,6 +33,7 @@ pub use exit::Exit;
 pub use settle::{forget, left_behind, settle};
 pub use spawn::spawn;
 pub use state::{State, Status};
+pub use vigil::Vigil;
 
 /// Lets a failure be: for steps whose failure changes nothing that is promised (decoration, hints to the kernel, clean-up that is tried again).
 pub(crate) fn tolerate<T, E>(outcome: Result<T, E>) {

@@ -36,6 +36,8 @@ pub(crate) struct Streams {
     /// Stdin not yet taken by the container.
     queue: Vec<u8>,
     close_when_empty: bool,
+    /// The process is still to come: its stdin is kept for it.
+    unborn: bool,
 }
 
 #[derive(Debug)]
@@ -46,6 +48,22 @@ enum Input {
 }
 
 impl Streams {
+    /// Before the first birth.
+    pub(crate) fn unborn() -> Self {
+        Self { unborn: true, ..Self::default() }
+    }
+
+    /// The same with the stdin that clients sent, and ended, before the birth.
+    pub(crate) fn after(mut self, before: Self) -> Self {
+        if before.unborn && self.input.is_some() {
+            self.queue = before.queue;
+            if before.close_when_empty {
+                self.close_input();
+            }
+        }
+        self
+    }
+
     /// Takes over a newborn's streams, which never block from now on.
     pub(crate) fn new(io: ChildIo) -> Self {
         let output = |stream, fd| Output { stream, fd, lines: Splitter::default() };
@@ -88,7 +106,7 @@ impl Streams {
 
     /// Takes stdin from a client; how much of it (and of what waited before) the container took or will never take.
     pub(crate) fn feed(&mut self, bytes: &[u8]) -> usize {
-        if self.input().is_none() || self.close_when_empty {
+        if self.close_when_empty || (self.input().is_none() && !self.unborn) {
             return bytes.len();
         }
         self.queue.extend_from_slice(bytes);
@@ -188,6 +206,20 @@ mod tests {
             streams.drain_input();
         }
         assert!(streams.input().is_none());
+        assert_eq!(rustix::io::read(&reader, &mut buffer).unwrap(), 0);
+    }
+
+    #[test]
+    fn what_is_sent_before_the_birth_is_kept() {
+        let mut before = Streams::unborn();
+        assert_eq!(before.feed(b"early"), 0);
+        before.close_input();
+        let (streams, reader) = pipes();
+        let mut streams = streams.after(before);
+        assert!(streams.has_input_queued());
+        assert_eq!(streams.drain_input(), 5);
+        let mut buffer = [0u8; 16];
+        assert_eq!(rustix::io::read(&reader, &mut buffer).unwrap(), 5);
         assert_eq!(rustix::io::read(&reader, &mut buffer).unwrap(), 0);
     }
 

@@ -14,9 +14,9 @@ use stead_monitor::{Client, Exit};
 use crate::command::Matches;
 use crate::failure::{EXIT_ENGINE, EXIT_PIPE, Failure};
 use crate::output;
-use crate::terminal::detach::Keys;
 use crate::terminal::signals::{Signal, Signals, Use};
 use crate::terminal::{self, Raw};
+use stead_base::detach::Keys;
 
 /// Which streams are followed, and how.
 #[derive(Debug, Clone)]

@@ -1,6 +1,5 @@
 //! The user's terminal: raw mode that is always given back, its size, the keys that detach, the signals that are passed on.
 
-pub(crate) mod detach;
 pub(crate) mod signals;
 
 use std::io;

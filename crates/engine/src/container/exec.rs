@@ -5,6 +5,7 @@ use stead_monitor::Client;
 use stead_monitor::protocol::Exec;
 use stead_runtime::ExecProcess;
 
+use super::record::Container;
 use crate::{Engine, Failure, Result};
 
 /// What shall run.
@@ -41,19 +42,20 @@ impl Engine {
         if request.cmd.is_empty() {
             return Err(Failure::invalid("No exec command specified"));
         }
-        match self.now(&container.id).status {
-            "running" => {}
-            "paused" => {
-                return Err(Failure::new(Kind::Conflict, format!("Container {typed} is paused, unpause the container before exec")));
-            }
-            "restarting" => {
-                return Err(Failure::new(
-                    Kind::Conflict,
-                    format!("Container {} is restarting, wait until the container is running", container.id),
-                ));
-            }
-            _ => return Err(Failure::new(Kind::Conflict, format!("container {} is not running", container.id))),
-        }
+        self.check_exec(&container.id, typed)?;
+        let id = stead_store::new_id()?;
+        self.tell_exec_made(&container, &id, &request.cmd);
+        self.exec_with_id(&container.id, id, request)
+    }
+
+    /// Says that a session was made, once, whether it is started at once or later.
+    pub(crate) fn tell_exec_made(&self, container: &Container, exec: &str, cmd: &[String]) {
+        let (program, args) = cmd.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
+        self.emit_container(container, &format!("exec_create: {program} {}", args.join(" ")), &[("execID", exec)]);
+    }
+
+    /// The connection and the request for a session whose id is known already.
+    pub(crate) fn exec_with_id(&self, container: &str, id: String, request: ExecRequest) -> Result<(Client, Exec)> {
         let process = ExecProcess {
             args: request.cmd,
             env: request.env,
@@ -62,10 +64,18 @@ impl Engine {
             tty: request.tty,
             privileged: request.privileged,
         };
-        let client = self.container_client(&container.id)?;
-        let exec = Exec { id: stead_store::new_id()?, process, stdin: request.stdin, size: request.console_size, detach: request.detach };
-        let (program, args) = exec.process.args.split_first().map_or(("", &[][..]), |(program, args)| (program.as_str(), args));
-        self.emit_container(&container, &format!("exec_create: {program} {}", args.join(" ")), &[("execID", &exec.id)]);
-        Ok((client, exec))
+        let client = self.container_client(container)?;
+        Ok((client, Exec { id, process, stdin: request.stdin, size: request.console_size, detach: request.detach }))
+    }
+
+    /// Whether a process can be added to a container now.
+    pub(crate) fn check_exec(&self, id: &str, typed: &str) -> Result<()> {
+        let why = match self.now(id).status {
+            "running" => return Ok(()),
+            "paused" => format!("Container {typed} is paused, unpause the container before exec"),
+            "restarting" => format!("Container {id} is restarting, wait until the container is running"),
+            _ => format!("container {id} is not running"),
+        };
+        Err(Failure::new(Kind::Conflict, why))
     }
 }

@@ -50,7 +50,7 @@ impl Engine {
             "MountLabel": "",
             "ProcessLabel": "",
             "AppArmorProfile": "",
-            "ExecIDs": Value::Null,
+            "ExecIDs": self.exec_ids(&container.id),
             "HostConfig": host_config(container),
             "GraphDriver": {
                 "Data": {

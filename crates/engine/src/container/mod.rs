@@ -14,6 +14,7 @@ mod inspect;
 mod limits;
 pub mod list;
 pub mod logs;
+pub mod meet;
 mod merge;
 mod modes;
 mod mounts;

@@ -2,7 +2,7 @@
 
 use stead_base::Kind;
 use stead_layer::writable;
-use stead_monitor::{Client, LogConfig, MonitorConfig, RestartPolicy};
+use stead_monitor::{Client, LogConfig, MonitorConfig, RestartPolicy, vigil};
 use stead_network::files::{self, Files, Resolver};
 
 use super::record::Container;
@@ -62,6 +62,11 @@ impl Engine {
     /// # Errors
     /// The program cannot be started: `exit_code` is 127 when it is not there, 126 when it may not be run, 125 for all before it.
     pub fn container_launch(&self, client: &mut Client) -> Result<()> {
+        if vigil::is_kept(&self.run_root, client.id()) {
+            // Its answer says that the monitor listens.
+            client.status()?;
+            vigil::call(&self.run_root, client.id());
+        }
         match client.start() {
             Ok(_) => Ok(()),
             Err(error) => {
@@ -82,7 +87,7 @@ impl Engine {
             .ok_or_else(|| Failure::new(Kind::NotRunning, format!("container {} is not running", container.id)))
     }
 
-    pub(super) fn client_if_alive(&self, id: &str) -> Result<Option<Client>> {
+    pub(crate) fn client_if_alive(&self, id: &str) -> Result<Option<Client>> {
         match Client::connect(&self.run_root, id) {
             Ok(client) => Ok(Some(client)),
             Err(stead_monitor::Error::NotRunning(_)) => Ok(None),

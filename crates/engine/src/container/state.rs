@@ -18,6 +18,14 @@ pub(crate) struct Now {
 }
 
 impl Engine {
+    /// Whether a container runs, is paused or will be started again.
+    ///
+    /// # Errors
+    /// No such container.
+    pub fn container_is_alive(&self, typed: &str) -> Result<bool> {
+        Ok(self.now(&self.container(typed)?.id).is_alive())
+    }
+
     /// Reads what is true of a container.
     pub(crate) fn now(&self, id: &str) -> Now {
         let live = Live::read(&self.run_root, id);

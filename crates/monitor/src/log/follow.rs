@@ -20,7 +20,7 @@ pub(crate) enum Woken {
     Grown,
     /// The container has ended for good; nothing more will be written.
     Ended,
-    /// The moment the reader did not want to pass has passed.
+    /// The moment the reader did not want to pass has passed, or who asked has left.
     Late,
 }
 
@@ -29,15 +29,17 @@ pub(crate) enum Woken {
 pub(crate) struct Follow {
     monitor: Client,
     watch: Option<OwnedFd>,
+    /// The connection of who asked: nothing is read from it, only its end is seen.
+    closed: Option<OwnedFd>,
 }
 
 impl Follow {
     /// `None` when the monitor has gone: the log is complete.
-    pub(crate) fn start(mut monitor: Client, directory: &Path) -> Option<Self> {
+    pub(crate) fn start(mut monitor: Client, directory: &Path, closed: Option<OwnedFd>) -> Option<Self> {
         let wait = protocol::json(Kind::Wait, &protocol::Wait { condition: Condition::NotRunning });
         monitor.send_all(&wait).ok()?;
         monitor.owe(Kind::Exited);
-        Some(Self { monitor, watch: watch(directory) })
+        Some(Self { monitor, watch: watch(directory), closed })
     }
 
     /// Blocks until something happened, at most until `limit`.
@@ -58,10 +60,16 @@ impl Follow {
         if let Some(watch) = &self.watch {
             fds.push(PollFd::new(watch, PollFlags::IN));
         }
+        if let Some(closed) = &self.closed {
+            fds.push(PollFd::new(closed, PollFlags::empty()));
+        }
         if poll(&mut fds, timeout.as_ref()).is_err() {
             return Woken::Grown;
         }
         let monitor_spoke = !fds[0].revents().is_empty();
+        if self.closed.is_some() && fds.last().is_some_and(|fd| !fd.revents().is_empty()) {
+            return Woken::Late;
+        }
         drop(fds);
         if let Some(watch) = &self.watch {
             // What happened does not matter, only that it is read away.

@@ -1,6 +1,7 @@
 //! Reading a log: the last `n` lines, a span of time, from before a moment of attachment, and on as it grows.
 
 use std::collections::VecDeque;
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -34,13 +35,15 @@ pub struct LogQuery {
     /// Go on as the log grows, over restarts, until the container of this monitor has ended for good. A connection of its own, made before [`read`]:
     /// what a monitor that no longer answered has written is in the files by then.
     pub follow: Option<Client>,
+    /// With `follow`: the reading ends when the other end of this connection is closed.
+    pub reader: Option<OwnedFd>,
     /// Stop where the log stood when a client was attached ([`crate::Client::attached`]): what comes after is on its connection.
     pub up_to: Option<Attached>,
 }
 
 impl Default for LogQuery {
     fn default() -> Self {
-        Self { stdout: true, stderr: true, tail: None, since: None, until: None, follow: None, up_to: None }
+        Self { stdout: true, stderr: true, tail: None, since: None, until: None, follow: None, reader: None, up_to: None }
     }
 }
 
@@ -49,7 +52,8 @@ impl Default for LogQuery {
 /// # Errors
 /// Of opening the files.
 pub fn read(directory: &Path, id: &str, mut query: LogQuery) -> Result<Reader, Error> {
-    let follow = query.follow.take().and_then(|client| Follow::start(client, directory));
+    let closed = query.reader.take();
+    let follow = query.follow.take().and_then(|client| Follow::start(client, directory, closed));
     let mut reader = Reader::open(&chain::live_path(directory, id), query)?;
     reader.follow = follow;
     Ok(reader)

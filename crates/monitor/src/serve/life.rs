@@ -97,7 +97,8 @@ impl Server {
             cage::end(&plan);
             return Err(error);
         }
-        self.streams = Streams::new(child.io);
+        let before = std::mem::take(&mut self.streams);
+        self.streams = Streams::new(child.io).after(before);
         self.pidfd = Some(child.pidfd);
         self.born_at = Instant::now();
         self.life = Life::Running;

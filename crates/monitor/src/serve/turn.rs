@@ -82,7 +82,7 @@ impl Server {
             state: State::unborn(),
             last_exit: None,
             pidfd: None,
-            streams: Streams::default(),
+            streams: Streams::unborn(),
             feeders: VecDeque::new(),
             sessions: Sessions::default(),
             kill_at: None,
@@ -195,6 +195,8 @@ impl Server {
             if pid == self.state.pid && matches!(self.life, Life::Running) {
                 self.process_ended(exit);
             } else if let Some((client, report)) = self.sessions.ended(pid, exit.status()) {
+                // On disk before it is told: whoever is told may ask for it elsewhere.
+                crate::asked::finish(&self.config.run_root(), &self.config.id, &report.id, report.exit_code);
                 self.emit("exec_die", &[("execID", report.id.clone()), ("exitCode", report.exit_code.to_string())]);
                 if let Some(connection) = client.and_then(|token| self.connections.get_mut(&token)) {
                     connection.send_json(protocol::Kind::ExecExited, &report);

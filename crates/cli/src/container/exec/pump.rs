@@ -13,9 +13,9 @@ use stead_monitor::client::ExecStreams;
 use crate::command::Outcome;
 use crate::container::foreground::{ended_by, monitor};
 use crate::failure::{EXIT_PIPE, Failure};
-use crate::terminal::detach::Keys;
 use crate::terminal::signals::{Signal, Signals, Use};
 use crate::terminal::{self, Raw};
+use stead_base::detach::Keys;
 
 /// How long output may still come after the command ended, from what it left running with our pipes open. Docker's two seconds.
 const LINGER: Duration = Duration::from_secs(2);

@@ -2,7 +2,7 @@
 
 /// A sequence of keys and how much of it was just typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Keys {
+pub struct Keys {
     sequence: Vec<u8>,
     typed: usize,
 }
@@ -18,7 +18,7 @@ impl Keys {
     ///
     /// # Errors
     /// Docker's text for a key that does not exist.
-    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+    pub fn parse(text: &str) -> Result<Self, String> {
         if text.is_empty() {
             return Ok(Self::default());
         }
@@ -30,7 +30,7 @@ impl Keys {
     }
 
     /// Takes what was typed; appends to `out` what is for the container. True: the sequence is complete, the rest is dropped.
-    pub(crate) fn filter(&mut self, typed: &[u8], out: &mut Vec<u8>) -> bool {
+    pub fn filter(&mut self, typed: &[u8], out: &mut Vec<u8>) -> bool {
         for byte in typed {
             if *byte == self.sequence[self.typed] {
                 self.typed += 1;
