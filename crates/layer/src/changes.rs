@@ -55,28 +55,28 @@ pub fn changes(upper: &Path, lower: BorrowedFd<'_>) -> Result<Vec<Change>> {
     };
     let lower = fs::openat(lower, c".", flags, Mode::empty()).map_err(|e| fault("open", b".", e))?;
     let mut found = Vec::new();
-    compare(top, Some(lower), &mut Vec::new(), 0, &mut found)?;
+    compare(top.as_fd(), Some(lower.as_fd()), &mut Vec::new(), 0, &mut found)?;
     Ok(found)
 }
 
 /// One directory of both. `path` is where it is; it comes back as it went.
-fn compare(upper: OwnedFd, lower: Option<OwnedFd>, path: &mut Vec<u8>, depth: usize, found: &mut Vec<Change>) -> Result<()> {
+fn compare(upper: BorrowedFd<'_>, lower: Option<BorrowedFd<'_>>, path: &mut Vec<u8>, depth: usize, found: &mut Vec<Change>) -> Result<()> {
     if depth > DEPTH_MAX {
         return Err(Error::Limit("directories are nested too deeply"));
     }
-    let names = names(upper.as_fd(), path)?;
+    let names = names(upper, path)?;
     for name in &names {
         let length = path.len();
         if !path.is_empty() {
             path.push(b'/');
         }
         path.extend_from_slice(name.to_bytes());
-        entry(upper.as_fd(), lower.as_ref().map(AsFd::as_fd), name, path, depth, found)?;
+        entry(upper, lower, name, path, depth, found)?;
         path.truncate(length);
     }
-    if let Some(lower) = lower.filter(|_| is_opaque(upper.as_fd())) {
+    if let Some(lower) = lower.filter(|_| is_opaque(upper)) {
         // Its content was thrown away and begun anew: what is not there again is gone.
-        for gone in self::names(lower.as_fd(), path)?.into_iter().filter(|name| names.binary_search(name).is_err()) {
+        for gone in self::names(lower, path)?.into_iter().filter(|name| names.binary_search(name).is_err()) {
             let separator: &[u8] = if path.is_empty() { b"" } else { b"/" };
             found.push(Change { path: [path.as_slice(), separator, gone.to_bytes()].concat(), kind: ChangeKind::Deleted });
         }
@@ -115,7 +115,7 @@ fn entry(
             (Some(lower), Some(old)) if FileType::from_raw_mode(old.st_mode) == FileType::Directory => Some(open_dir(lower, name, path)?),
             _ => None,
         };
-        compare(inner, below, path, depth + 1, found)?;
+        compare(inner.as_fd(), below.as_ref().map(AsFd::as_fd), path, depth + 1, found)?;
         if kind.is_none() && found.len() > at {
             found.insert(at, Change { path: path.clone(), kind: ChangeKind::Modified });
         }

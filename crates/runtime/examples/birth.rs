@@ -31,6 +31,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         devices: Vec::new(),
         sysctls: BTreeMap::new(),
         shm_size: 0,
+        no_ipc_files: false,
         masked_paths: defaults::masked_paths(),
         readonly_paths: defaults::readonly_paths(),
         privileged: false,

@@ -14,6 +14,7 @@ use crate::launch::LaunchError;
 
 /// Everything one birth needs. Written once by the engine, reused by every restart.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "what is asked of a container, each thing on its own")]
 pub struct Plan {
     /// Container id, 64 hex digits; names its control group.
     pub id: String,

@@ -12,18 +12,19 @@ const PORTS_MAX: u32 = 65_536;
 
 /// Refuses values that no container could have, in Docker's words for each.
 pub(super) fn check(filters: &Filters) -> Result<()> {
+    let first = |key: &str, fits: &dyn Fn(&str) -> bool| filters.get(key).iter().find(|value| !fits(value)).cloned();
     let refuse = |text: String| Err(Failure::invalid(text));
-    for value in filters.get("status").iter().filter(|value| !STATES.contains(&value.as_str())) {
+    if let Some(value) = first("status", &|value| STATES.contains(&value)) {
         return refuse(format!("invalid filter 'status={value}'"));
     }
-    for value in filters.get("health").iter().filter(|value| !HEALTHS.contains(&value.as_str())) {
+    if let Some(value) = first("health", &|value| HEALTHS.contains(&value)) {
         return refuse(format!("unrecognized filter value for health: {value}"));
     }
-    for value in filters.get("exited").iter().filter(|value| value.parse::<i32>().is_err()) {
+    if let Some(value) = first("exited", &|value| value.parse::<i32>().is_ok()) {
         return refuse(format!("strconv.Atoi: parsing {value:?}: invalid syntax"));
     }
     for key in ["publish", "expose"] {
-        for value in filters.get(key).iter().filter(|value| range(value).is_none()) {
+        if let Some(value) = first(key, &|value| range(value).is_some()) {
             return refuse(format!("error while looking up for {key} {value}: invalid port"));
         }
     }

@@ -242,9 +242,9 @@ mod tests {
         assert_eq!(elapsed(3723), "01:02:03");
         let on = |tty| ProcessInfo { tty, ..ProcessInfo::default() };
         let machine = Machine::read();
-        assert_eq!(super::tty(&on(136 << 8 | 5), &machine), "pts/5");
-        assert_eq!(super::tty(&on(4 << 8 | 1), &machine), "tty1");
-        assert_eq!(super::tty(&on(0), &machine), "?");
+        assert_eq!(tty(&on(136 << 8 | 5), &machine), "pts/5");
+        assert_eq!(tty(&on(4 << 8 | 1), &machine), "tty1");
+        assert_eq!(tty(&on(0), &machine), "?");
         assert_eq!(names("root:x:0:0\nalso:x:0:0\nbad\n"), BTreeMap::from([(0, "root".to_owned())]));
     }
 }
