@@ -18,8 +18,20 @@ pub struct Platform {
 
 /// A text that is no platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is an invalid {1} of {2:?}: platform specifier component must match \"^[A-Za-z0-9_.-]+$\": invalid argument")]
-pub struct Error(String, &'static str, String);
+pub enum Error {
+    /// Characters that cannot be, or too many parts.
+    #[error("{0:?} is an invalid {1} of {2:?}: platform specifier component must match \"^[A-Za-z0-9_.-]+$\": invalid argument")]
+    Component(String, &'static str, String),
+    /// One word that is neither system nor processor.
+    #[error("{0:?}: unknown operating system or architecture: invalid argument")]
+    Unknown(String),
+}
+
+/// Operating systems Go knows, which one word may name.
+const SYSTEMS: [&str; 8] = ["linux", "windows", "darwin", "freebsd", "netbsd", "openbsd", "solaris", "android"];
+/// Processors Go knows.
+const PROCESSORS: [&str; 14] =
+    ["386", "amd64", "arm", "armbe", "arm64", "arm64be", "ppc64", "ppc64le", "loong64", "mips64le", "mips64", "riscv64", "s390x", "wasm"];
 
 impl Platform {
     /// This machine.
@@ -37,15 +49,16 @@ impl Platform {
         let parts: Vec<&str> = text.split('/').collect();
         let word = |p: &&str| p.is_empty() || !p.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
         if let Some(bad) = parts.iter().find(|p| word(p)) {
-            return Err(Error((*bad).to_owned(), "component", text.to_owned()));
+            return Err(Error::Component((*bad).to_owned(), "component", text.to_owned()));
         }
         let host = Self::host();
         let (os, architecture, variant) = match parts.as_slice() {
-            [one] if matches!(one.to_ascii_lowercase().as_str(), "linux" | "windows" | "darwin" | "freebsd") => {
-                (one.to_ascii_lowercase(), host.architecture, host.variant)
-            }
+            [one] if SYSTEMS.contains(&one.to_ascii_lowercase().as_str()) => (one.to_ascii_lowercase(), host.architecture, host.variant),
             [one] => {
                 let (architecture, variant) = normal(one, "");
+                if !PROCESSORS.contains(&architecture.as_str()) {
+                    return Err(Error::Unknown(text.to_owned()));
+                }
                 (host.os, architecture, variant)
             }
             [os, architecture] => {
@@ -56,7 +69,7 @@ impl Platform {
                 let (architecture, variant) = normal(architecture, variant);
                 (os.to_ascii_lowercase(), architecture, variant)
             }
-            _ => return Err(Error(text.to_owned(), "platform", text.to_owned())),
+            _ => return Err(Error::Component(text.to_owned(), "platform", text.to_owned())),
         };
         Ok(Self { os, architecture, variant })
     }
@@ -127,7 +140,11 @@ mod tests {
         ] {
             assert_eq!(Platform::parse(text).unwrap().to_string(), want);
         }
-        for bad in ["", "a/b/c/d", "linux/", "a b", "linux/am d64"] {
+        assert_eq!(
+            Platform::parse("foobar").unwrap_err().to_string(),
+            "\"foobar\": unknown operating system or architecture: invalid argument"
+        );
+        for bad in ["", "a/b/c/d", "linux/", "a b", "linux/am d64", "foobar"] {
             assert!(Platform::parse(bad).is_err(), "{bad}");
         }
     }

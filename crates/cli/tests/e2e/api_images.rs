@@ -75,6 +75,7 @@ fn logins_through_the_door() {
     docker(&["push", &format!("{host}/box:1")]).ok();
     docker(&["pull", &format!("{host}/box:1")]).ok();
     // The credentials came with each request; nobody else has them.
+    assert_eq!(door.get(&format!("/distribution/{host}/box:1/json")).status, 401);
     assert_eq!(door.post(&format!("/images/create?fromImage={host}/box&tag=1")).status, 500);
     docker(&["logout", &host]).ok();
     docker(&["pull", &format!("{host}/box:1")]).exits(1).says("no basic auth credentials");
@@ -108,6 +109,7 @@ fn a_pull_and_a_push_line_by_line() {
     let what = door.get(&format!("/v1.50/distribution/{host}/lib/box:1/json")).json();
     assert_eq!(what["Platforms"], json!([{ "os": "linux", "architecture": "amd64" }]));
     assert_eq!(what["Descriptor"]["digest"], aux["Digest"]);
+    assert_eq!(door.get(&format!("/v1.50/distribution/{host}/lib/box:nosuch/json")).status, 404);
 }
 
 #[test]
@@ -222,6 +224,8 @@ fn refusals_have_their_status() {
         ("POST", "/images/create?fromSrc=-&repo=Upper", 400, "invalid reference format"),
         ("POST", "/images/create?fromSrc=-&repo=x&changes=RUN%20x", 400, "RUN is not a valid change command"),
         ("POST", "/images/prune?filters={%22x%22:[%221%22]}", 400, "invalid filter 'x'"),
+        ("POST", "/v1.50/images/create?fromImage=x&tag=1&platform=foobar", 400, "unknown operating system or architecture"),
+        ("GET", "/distribution/Upper/json", 400, "invalid reference format"),
         ("GET", "/images/search?term=x&limit=1000", 400, "outside the range of [1, 100]"),
         ("GET", "/images/search?term=x&limit=y", 400, "invalid syntax"),
         ("POST", "/build", 501, "buildah or buildkit"),
@@ -268,6 +272,38 @@ fn answers_look_like_dockers() {
         let missing: Vec<String> = keys(&b.json()).into_iter().filter(|k| !keys(&a.json()).contains(k)).collect();
         if a.status != b.status || !missing.is_empty() {
             wrong.push(format!("{path}: {} {missing:?}", a.status));
+        }
+    }
+    for (path, keys) in [
+        (
+            "/images/busybox/json",
+            &[
+                "Id",
+                "RepoTags",
+                "RepoDigests",
+                "Parent",
+                "Comment",
+                "Created",
+                "Author",
+                "Config",
+                "Architecture",
+                "Os",
+                "Size",
+                "VirtualSize",
+                "RootFS",
+            ][..],
+        ),
+        ("/images/json", &["Containers", "Created", "Id", "Labels", "ParentId", "RepoTags", "SharedSize", "Size", "VirtualSize"]),
+        ("/images/busybox/history", &["Id", "Created", "CreatedBy", "Tags", "Size", "Comment"]),
+    ] {
+        let one = |door: &Door| {
+            let value = door.get(&format!("/v1.41{path}")).json();
+            let value = value.as_array().map(|list| list[0].clone()).unwrap_or(value);
+            keys.iter().map(|key| format!("{key}={}", value[*key])).collect::<Vec<_>>()
+        };
+        let differ: Vec<_> = one(&ours).into_iter().zip(one(&theirs)).filter(|(a, b)| a != b).collect();
+        if !differ.is_empty() {
+            wrong.push(format!("{path}: {differ:?}"));
         }
     }
     for (method, path, body) in [
