@@ -49,19 +49,27 @@ const LAYOUT: Layout = Layout {
     quiet: "{{.ID}}",
 };
 
+/// How a step is shown.
+#[derive(Debug, Clone, Copy)]
+struct Wanted {
+    human: bool,
+    full: bool,
+}
+
 fn run(context: &Context, matches: &Matches) -> Outcome {
     if let Some(value) = matches.filled("platform") {
         return Err(Failure::error(format_args!("option \"--platform {value}\" is not supported: one platform of an image is kept")));
     }
-    let (human, full) = (matches.on_by_default("human"), matches.on("no-trunc"));
+    let wanted = Wanted { human: matches.on_by_default("human"), full: matches.on("no-trunc") };
     let items = context.engine()?.image_history(&matches.args[0])?;
-    let rows: Vec<Row> = items.iter().map(|item| row(item, human, full)).collect();
+    let rows: Vec<Row> = items.iter().map(|item| row(item, wanted)).collect();
     let wish = Wish { format: matches.text("format"), quiet: matches.on("quiet") };
     output::text(&rows::render(&LAYOUT, wish, &rows)?)?;
     Ok(0)
 }
 
-fn row(item: &HistoryItem, human: bool, full: bool) -> Row {
+fn row(item: &HistoryItem, wanted: Wanted) -> Row {
+    let Wanted { human, full } = wanted;
     let made = Time::from_nanos(i128::from(item.created) * 1_000_000_000);
     let created_at = if item.created > 0 { made.rfc3339() } else { String::new() };
     let by = item.created_by.replace('\t', " ");

@@ -29,5 +29,5 @@ pub fn check(access: &Access, host: &str, login: &Login) -> Result<()> {
             Err(error) => return Err(error),
         }
     }
-    Err(failed.unwrap_or_else(|| Error::Protocol { url: domain, why: "not an address" }))
+    Err(failed.unwrap_or(Error::Protocol { url: domain, why: "not an address" }))
 }
