@@ -65,6 +65,14 @@ pub fn has_realtime() -> bool {
     kernel::detect().is_ok_and(|layout| layout.with("cpu").is_some_and(|cpu| cpu.path.join("cpu.rt_runtime_us").exists()))
 }
 
+/// Whether this kernel weighs block I/O by groups: on v1 a scheduler must be there that does.
+pub fn has_io_weight() -> bool {
+    kernel::detect().is_ok_and(|layout| {
+        let files = ["blkio.weight", "blkio.bfq.weight"];
+        layout.is_v2() || layout.with("blkio").is_some_and(|blkio| files.iter().any(|file| blkio.path.join(file).exists()))
+    })
+}
+
 /// The processes of a container, those in groups it made itself too, sorted.
 ///
 /// # Errors

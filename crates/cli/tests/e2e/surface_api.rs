@@ -183,6 +183,7 @@ fn dockerd_answers_the_same() {
         ("POST", "/containers/box/update", json!({"CpuQuota": 5000})),
         ("POST", "/containers/box/update", json!({"CpusetCpus": "99"})),
         ("POST", "/containers/box/update", json!({"PidsLimit": 20})),
+        ("POST", "/containers/box/update", json!({"OomKillDisable": true})),
         ("POST", "/containers/box/update", json!({})),
         ("GET", "/containers/box/top?ps_args=-o%20comm", Value::Null),
         ("GET", "/containers/box/top?ps_args=-o%20pid,bogus", Value::Null),

@@ -93,7 +93,6 @@ const REFUSED: &[(&str, &str)] = &[
     ("--device-write-iops /dev/null:10", "/dev/null: not a block device"),
     ("--device-read-bps /dev/sda:x", "invalid rate for device"),
     ("--device-read-bps sda:1", "bad format for device path"),
-    ("--blkio-weight 5", "Range of blkio weight is from 10 to 1000"),
     ("--blkio-weight-device /dev/sda:5", "invalid weight for device"),
     ("--cpuset-cpus 4000", "Requested CPUs are not available"),
     ("--cpuset-mems 900", "Requested memory nodes are not available"),
@@ -113,6 +112,27 @@ fn what_cannot_be_is_refused_whole() {
     s.ok("run --rm --network none --isolation default busybox true");
     s.ok("run --rm --network none --platform linux/amd64 busybox true");
     s.x("run --rm --network none --kernel-memory 50m busybox true").ok().says("Limitation discarded.");
+}
+
+#[test]
+fn block_devices_are_throttled() {
+    let s = busybox();
+    let devices = std::fs::read_dir("/sys/block").into_iter().flatten().flatten().map(|e| e.file_name().to_string_lossy().into_owned());
+    let Some(name) = devices.into_iter().find(|name| std::path::Path::new("/dev").join(name).exists()) else {
+        return stead_testkit::skip("no block device here");
+    };
+    let numbers = std::fs::read_to_string(format!("/sys/block/{name}/dev")).unwrap().trim().to_owned();
+    let id = s.ok(&format!(
+        "run -d --name io --network none --device-read-bps /dev/{name}:1mb --device-write-iops /dev/{name}:10 --blkio-weight 300 busybox sleep 1000"
+    ));
+    let host = s.inspect("io")["HostConfig"].clone();
+    assert_eq!(host["BlkioDeviceReadBps"][0], serde_json::json!({"Path": format!("/dev/{name}"), "Rate": 1 << 20}));
+    assert_eq!(host["BlkioDeviceWriteIOps"][0]["Rate"], 10);
+    let v1 = format!("/sys/fs/cgroup/blkio/stead/{id}/blkio.throttle.read_bps_device");
+    match std::fs::read_to_string(&v1) {
+        Ok(text) => assert_eq!(text.trim(), format!("{numbers} 1048576")),
+        Err(_v2) => assert!(std::fs::read_to_string(format!("/sys/fs/cgroup/stead/{id}/io.max")).unwrap().contains("rbps=1048576")),
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn check(host: &HostConfig, when: When) -> Result<Vec<String>> {
     cpus(host, &mut warnings)?;
     realtime(host)?;
     cpuset(host)?;
-    blkio(host)?;
+    blkio(host, &mut warnings)?;
     foreign(host, &mut warnings)?;
     Ok(warnings)
 }
@@ -148,12 +148,24 @@ fn numbers(text: &str) -> Option<std::collections::BTreeSet<u32>> {
     Some(found)
 }
 
-fn blkio(host: &HostConfig) -> Result<()> {
+fn blkio(host: &HostConfig, warnings: &mut Vec<String>) -> Result<()> {
     let out_of_range = |weight: u16| weight != 0 && !(10..=1000).contains(&weight);
-    if out_of_range(host.blkio_weight) {
+    let unweighed = !stead_runtime::cgroup::has_io_weight();
+    for (asked, what) in [
+        (host.blkio_weight > 0, "weight or the cgroup is not mounted. Weight discarded."),
+        (
+            host.blkio_weight_device.as_ref().is_some_and(|l| !l.is_empty()),
+            "weight_device or the cgroup is not mounted. Weight-device discarded.",
+        ),
+    ] {
+        if asked && unweighed {
+            warnings.push(format!("Your kernel does not support Block I/O {what}"));
+        }
+    }
+    if out_of_range(host.blkio_weight) && !unweighed {
         return Err(Failure::invalid("Range of blkio weight is from 10 to 1000"));
     }
-    for device in host.blkio_weight_device.iter().flatten() {
+    for device in host.blkio_weight_device.iter().flatten().filter(|_| !unweighed) {
         if out_of_range(device.weight) {
             return Err(Failure::invalid(format!("invalid weight for device: {}:{}", device.path, device.weight)));
         }
@@ -217,7 +229,8 @@ mod tests {
         assert!(refused(&HostConfig { memory: 1024, ..HostConfig::default() }).contains("6MB"));
         assert!(refused(&HostConfig { nano_cpus: i64::MAX, ..HostConfig::default() }).contains("range of CPUs"));
         assert!(refused(&HostConfig { memory: 1 << 30, memory_swap: 1 << 20, ..HostConfig::default() }).contains("memoryswap"));
-        assert!(refused(&HostConfig { blkio_weight: 5, ..HostConfig::default() }).contains("from 10 to 1000"));
+        let weight = check(&HostConfig { blkio_weight: 5, ..HostConfig::default() }, When::Create);
+        assert!(weight.map_or_else(|why| why.message.contains("from 10 to 1000"), |told| told[0].contains("Weight discarded")));
         assert!(refused(&HostConfig { cpuset_cpus: "0-4000".to_owned(), ..HostConfig::default() }).contains("are not available"));
         assert!(refused(&HostConfig { cpuset_cpus: "x".to_owned(), ..HostConfig::default() }).contains("invalid format"));
         assert!(refused(&HostConfig { io_maximum_iops: 1, ..HostConfig::default() }).contains("Invalid QoS"));
