@@ -53,6 +53,9 @@ pub enum Error {
     /// A term that cannot be searched for.
     #[error("{0}")]
     Search(String),
+    /// A name that is nobody's to pull.
+    #[error("'{0}' is a reserved name")]
+    Reserved(String),
     /// `--all-tags` of one tag.
     #[error("tag can't be used with --all-tags/-a")]
     AllTags,
@@ -158,6 +161,7 @@ impl Error {
             | Self::TagWithDigest => Kind::Invalid,
             Self::NotFound(_) | Self::OtherPlatform { .. } | Self::Push(_) => Kind::NotFound,
             Self::Conflict(_) => Kind::Conflict,
+            Self::Reserved(_) => Kind::NotAllowed,
             Self::Registry(error) => error.kind(),
             Self::Layer(fault) => fault.kind,
             Self::Store(error) => error.kind(),

@@ -52,6 +52,7 @@ impl Images {
     /// Docker's texts: unknown manifest, access denied, no matching platform; digests that do not match; the way to the registry.
     pub fn pull(&self, text: &str, options: &PullOptions, progress: &dyn Progress) -> Result<Pulled> {
         let reference = Reference::parse(text)?.or_latest();
+        check_name(&reference)?;
         let wanted = options.platform.as_deref().filter(|p| !p.is_empty()).map(Platform::parse).transpose()?;
         let label = reference.tag().map_or_else(|| reference.digest().map(Digest::to_string).unwrap_or_default(), str::to_owned);
         let mut failed = None;
@@ -78,6 +79,7 @@ impl Images {
         if reference.tag().is_some() || reference.digest().is_some() {
             return Err(Error::AllTags);
         }
+        check_name(&reference)?;
         let mut failed = None;
         for base in options.access.bases(reference.domain()) {
             match Client::new(&options.access, &base, Some(&reference), Purpose::Pull).tags() {
@@ -236,6 +238,12 @@ fn check_config(config: &ImageConfig, manifest: &Manifest, reference: &Reference
         }
         _ => Ok(()),
     }
+}
+
+/// `scratch` is the word for nothing, not the name of something.
+fn check_name(reference: &Reference) -> Result<()> {
+    let name = reference.familiar_name();
+    if name == "scratch" { Err(Error::Reserved(name)) } else { Ok(()) }
 }
 
 /// Keeps the error that says most: an answer beats silence, and among equals the later one.

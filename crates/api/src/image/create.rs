@@ -1,5 +1,6 @@
 //! `POST /images/create`: pull, and import.
 
+use std::io::{self, Read as _};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -11,6 +12,9 @@ use super::{job, login_of, name};
 use crate::ask::Ask;
 use crate::route::Answer;
 use crate::version::Version;
+
+/// What is read of a body that is refused, so that its client hears why.
+const REFUSED_MAX: u64 = 256 << 20;
 
 pub(super) fn post(ask: &mut Ask) -> Answer {
     let platform = ask.query().filled("platform").filter(|_| ask.version() >= Version(1, 32)).map(str::to_owned);
@@ -52,7 +56,10 @@ fn import(ask: &mut Ask, source: String, platform: Option<String>) -> Answer {
     let mut body = ask.take_body();
     job::run(ask, job::LINES, move |told| {
         let id = match source.as_str() {
-            "-" => engine.image_import(&mut body, &options)?,
+            "-" => engine.image_import(&mut body, &options).inspect_err(|_| {
+                // A client that is still sending would take the closed connection for the answer.
+                drop(io::copy(&mut body.by_ref().take(REFUSED_MAX), &mut io::sink()));
+            })?,
             address => engine.image_import_from(address, &options, told)?,
         };
         told.line(&json!({ "status": id }));

@@ -205,6 +205,51 @@ impl Drop for Web {
 }
 
 #[test]
+fn many_at_once_agree() {
+    let Some(registry) = Registry::start() else { return };
+    let Some((s, door)) = scene(&["busybox"]) else { return };
+    let host = registry.host();
+    s.ok(&format!("tag busybox {host}/box:0"));
+    s.ok(&format!("push {host}/box:0"));
+    let names: Vec<String> = (0..4).map(|n| format!("{host}/box:{n}")).collect();
+    std::thread::scope(|scope| {
+        for worker in 0..8 {
+            let (s, door, names, host) = (&s, &door, &names, &host);
+            scope.spawn(move || {
+                for round in 0..6 {
+                    let name = &names[(worker + round) % names.len()];
+                    let tag = (worker + round) % names.len();
+                    // Any of these may find that another was faster; none may fail for another reason.
+                    let answers = [
+                        door.post(&format!("/images/busybox/tag?repo={host}/box&tag={tag}")),
+                        door.post(&format!("/images/{host}/box/push?tag={tag}")),
+                        door.post(&format!("/images/create?fromImage={host}/box&tag={tag}")),
+                        door.get(&format!("/images/{name}/json")),
+                        door.delete(&format!("/images/{name}")),
+                    ];
+                    for answer in &answers {
+                        assert!(matches!(answer.status, 200 | 201 | 404 | 409), "{answer:?}");
+                    }
+                    for line in answers[1].lines().iter().chain(&answers[2].lines()) {
+                        let error = line["error"].as_str().unwrap_or_default();
+                        assert!(error.is_empty() || error.contains("not exist"), "{line}");
+                    }
+                    let out = s.x(&format!("images {host}/box"));
+                    assert_eq!(out.code, 0, "{out}");
+                }
+            });
+        }
+    });
+    s.ok("system check");
+    assert_eq!(s.ok("run --rm --network none busybox echo whole"), "whole");
+    for name in &names {
+        let gone = s.x(&format!("rmi {name}"));
+        assert!(gone.code == 0 || gone.stderr.contains("No such image"), "{gone}");
+    }
+    assert_eq!(door.get("/images/json").json().as_array().unwrap().len(), 1);
+}
+
+#[test]
 fn refusals_have_their_status() {
     let Some((s, door)) = scene(&["busybox", "layers"]) else { return };
     s.ok("create --name user --network none layers");
@@ -220,6 +265,7 @@ fn refusals_have_their_status() {
         ("DELETE", "/images/nosuch", 404, "No such image: nosuch:latest"),
         ("DELETE", "/images/layers", 409, "conflict: unable to remove repository reference"),
         ("POST", "/images/create?fromImage=Upper&tag=1", 400, "invalid reference format"),
+        ("POST", "/images/create?fromImage=scratch&tag=latest", 403, "'scratch' is a reserved name"),
         ("POST", "/images/create", 400, "invalid reference format"),
         ("POST", "/images/create?fromSrc=-&repo=Upper", 400, "invalid reference format"),
         ("POST", "/images/create?fromSrc=-&repo=x&changes=RUN%20x", 400, "RUN is not a valid change command"),

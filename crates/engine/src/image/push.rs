@@ -15,8 +15,10 @@ impl Engine {
         let access = self.access(auth, parsed.domain())?;
         let pushed = self.images.push(reference, all, &access, progress)?;
         for one in &pushed {
-            if let Some(tagged) = parsed.with_tag(&one.tag) {
-                self.tell_image("push", &tagged.familiar(), &tagged.familiar());
+            if let Some(tagged) = parsed.with_tag(&one.tag)
+                && let Ok(image) = self.images.resolve(&tagged.canonical())
+            {
+                self.emit_image(&image.config.config.labels, "push", &tagged.familiar(), &tagged.familiar_name());
             }
         }
         Ok(pushed)
