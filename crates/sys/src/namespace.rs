@@ -77,6 +77,34 @@ pub fn loopback_up() -> Result<()> {
     Ok(())
 }
 
+/// Makes a network namespace with a loopback that is up, and runs `inside` in it. It lives as long as somebody holds it.
+///
+/// Another thread does it, so this one stays where it is.
+pub fn new_network<T: Send>(inside: impl FnOnce() -> T + Send) -> Result<(OwnedFd, T)> {
+    on_a_thread(|| {
+        unshare(NamespaceFlags::NEWNET)?;
+        let namespace = open(Path::new("/proc/thread-self/ns/net"))?;
+        loopback_up()?;
+        Ok((namespace, inside()))
+    })
+}
+
+/// Runs `inside` in another network namespace, on another thread.
+pub fn within<T: Send>(namespace: BorrowedFd<'_>, inside: impl FnOnce() -> T + Send) -> Result<T> {
+    on_a_thread(|| {
+        enter(namespace)?;
+        Ok(inside())
+    })
+}
+
+fn on_a_thread<T: Send>(act: impl FnOnce() -> Result<T> + Send) -> Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().stack_size(256 << 10).spawn_scoped(scope, act);
+        let ended = thread.map_err(|error| Error::new("clone", "thread", error))?.join();
+        ended.unwrap_or_else(|_panic| Err(Error::new("join", "thread", std::io::Error::other("it panicked"))))
+    })
+}
+
 /// Stops mount events between this mount namespace and the one it was copied from.
 pub fn make_root_private() -> Result<()> {
     rustix::mount::mount_change(c"/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)

@@ -1,0 +1,194 @@
+//! The rules: one nftables table of this engine, written whole from what is true, so that it can neither drift nor leak.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::net::IpAddr;
+use std::path::Path;
+use std::process::Stdio;
+
+use stead_sys::durable;
+
+use crate::error::{Error, Result};
+use crate::record::{Network, OPTION_MASQUERADE};
+use crate::sandbox::{Published, Sandbox};
+
+/// Where hosts keep it. Nothing else is ever executed.
+const PROGRAMS: [&str; 4] = ["/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft", "/usr/bin/nft"];
+
+/// Finds the program.
+///
+/// # Errors
+/// [`Error::Missing`].
+pub(crate) fn program() -> Result<&'static str> {
+    let missing = || Error::Missing { program: "nft", needed_for: "a bridge network".to_owned(), package: "nftables" };
+    PROGRAMS.into_iter().find(|path| Path::new(path).exists()).ok_or_else(missing)
+}
+
+/// The engine's table as text. `networks` are the bridges that are there.
+pub(crate) fn render(table: &str, networks: &[Network], sandboxes: &[Sandbox]) -> String {
+    // Added and deleted in the same transaction, so that it begins empty whether it was there or not.
+    let mut text = format!("add table inet {table}\ndelete table inet {table}\n");
+    if networks.is_empty() {
+        return text;
+    }
+    let mut body = String::new();
+    chain(&mut body, "published", "", &published(sandboxes));
+    // From elsewhere, from this host, and from containers: whatever is meant for an address of this host.
+    let to_published = "fib daddr type local jump published".to_owned();
+    chain(&mut body, "prerouting", "type nat hook prerouting priority dstnat; policy accept;", std::slice::from_ref(&to_published));
+    chain(&mut body, "output", "type nat hook output priority dstnat; policy accept;", &[to_published]);
+    chain(&mut body, "guard", "type filter hook prerouting priority raw; policy accept;", &guard(networks));
+    chain(&mut body, "postrouting", "type nat hook postrouting priority srcnat; policy accept;", &masquerade(networks));
+    chain(&mut body, "forward", "type filter hook forward priority filter; policy accept;", &forward(networks));
+    // Writing to a String cannot fail.
+    let _infallible = writeln!(text, "table inet {table} {{\n{body}}}");
+    text
+}
+
+fn chain(body: &mut String, name: &str, kind: &str, rules: &[String]) {
+    let rules: String = rules.iter().map(|rule| format!("  {rule}\n")).collect();
+    let _infallible = writeln!(body, " chain {name} {{ {kind}\n{rules} }}");
+}
+
+fn published(sandboxes: &[Sandbox]) -> Vec<String> {
+    let mut rules = Vec::new();
+    for sandbox in sandboxes {
+        for port in &sandbox.ports {
+            rules.extend(publish(sandbox, port));
+        }
+    }
+    rules
+}
+
+fn publish(sandbox: &Sandbox, port: &Published) -> Option<String> {
+    let v4 = port.host_ip.is_ipv4();
+    let endpoint = sandbox.gateway(v4)?;
+    let (address, _) = if v4 { endpoint.ipv4? } else { endpoint.ipv6? };
+    let (protocol, host_port, inner) = (port.protocol, port.host_port, port.container_port);
+    let (family, word) = if v4 { ("ipv4", "ip") } else { ("ipv6", "ip6") };
+    let to = match address {
+        IpAddr::V4(v4) => v4.to_string(),
+        IpAddr::V6(v6) => format!("[{v6}]"),
+    };
+    let at = if port.host_ip.is_unspecified() { String::new() } else { format!("{word} daddr {} ", port.host_ip) };
+    Some(format!("meta nfproto {family} {at}{protocol} dport {host_port} dnat {word} to {to}:{inner}"))
+}
+
+/// The bridges accept packets of the loopback's addresses, so that published ports answer there; nobody else may send such.
+fn guard(networks: &[Network]) -> Vec<String> {
+    networks.iter().map(|n| format!("iifname \"{}\" ip daddr 127.0.0.0/8 drop", n.interface())).collect()
+}
+
+fn masquerade(networks: &[Network]) -> Vec<String> {
+    let mut rules = Vec::new();
+    for network in networks {
+        let interface = network.interface();
+        for pool in &network.pools {
+            let (word, subnet) = (if pool.subnet.is_ipv4() { "ip" } else { "ip6" }, pool.subnet);
+            // A container that asks the host for a port of its own network must get its answer from the host.
+            rules.push(format!("oifname \"{interface}\" {word} saddr {subnet} ct status dnat masquerade"));
+            if !network.internal && network.option(OPTION_MASQUERADE, true) {
+                rules.push(format!("oifname != \"{interface}\" {word} saddr {subnet} masquerade"));
+            }
+        }
+        rules.push(format!("oifname \"{interface}\" ip saddr 127.0.0.0/8 masquerade"));
+    }
+    rules
+}
+
+/// Nothing comes into a bridge but answers and published ports; nothing goes out of an internal one.
+fn forward(networks: &[Network]) -> Vec<String> {
+    let mut rules = vec!["ct state established,related accept".to_owned(), "ct status dnat accept".to_owned()];
+    for network in networks {
+        let interface = network.interface();
+        rules.push(format!("iifname \"{interface}\" oifname \"{interface}\" accept"));
+        if network.internal {
+            rules.push(format!("iifname \"{interface}\" drop"));
+        }
+        rules.push(format!("oifname \"{interface}\" drop"));
+    }
+    rules
+}
+
+/// Makes the rules true. `applied` is the file that remembers what was made true last; where it says the same, nothing is done unless `force`.
+///
+/// # Errors
+/// `nft` is missing or refuses.
+pub(crate) fn apply(applied: &Path, here: &str, text: &str, force: bool) -> Result<()> {
+    let remembered = format!("# {here}\n{text}");
+    if !force && std::fs::read_to_string(applied).is_ok_and(|before| before == remembered) {
+        return Ok(());
+    }
+    // A crash from here on makes the next command apply again.
+    match std::fs::remove_file(applied) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(stead_sys::Error::new("unlink", applied, error).into()),
+        _ => {}
+    }
+    run(text)?;
+    Ok(durable::replace_unflushed(applied, remembered.as_bytes(), 0o600)?)
+}
+
+fn run(text: &str) -> Result<()> {
+    let program = program()?;
+    let failed = |error: std::io::Error| Error::from(stead_sys::Error::new("run", program, error));
+    let mut command = stead_sys::process::command(program);
+    command.args(["-f", "-"]).env_clear().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(failed)?;
+    if let Some(mut stdin) = child.stdin.take() {
+        // One that ended early says why itself.
+        drop(stdin.write_all(text.as_bytes()));
+    }
+    let output = child.wait_with_output().map_err(failed)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let why = said.lines().find(|line| line.contains("Error")).or_else(|| said.lines().next()).unwrap_or("it failed").trim();
+    Err(Error::Program { program: "nft", why: why.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::create;
+    use crate::record::CreateRequest;
+    use crate::sandbox::Endpoint;
+    use crate::settings::Protocol;
+
+    fn network(internal: bool) -> Network {
+        let request = CreateRequest { name: "n".into(), internal, ..CreateRequest::default() };
+        let mut network = create::check(&request).unwrap();
+        network.id = "0123456789ab0123".into();
+        create::fill(&mut network, &[], "").unwrap();
+        network
+    }
+
+    #[test]
+    fn rules_follow_from_what_is_there() {
+        let endpoint = Endpoint {
+            id: String::new(),
+            network: String::new(),
+            network_name: "n".into(),
+            interface: "eth0".into(),
+            outside: None,
+            mac: String::new(),
+            ipv4: Some(("172.17.0.2".parse().unwrap(), 16)),
+            ipv6: None,
+            gateway4: Some("172.17.0.1".parse().unwrap()),
+            gateway6: None,
+            names: Vec::new(),
+            priority: 0,
+        };
+        let port = |ip: &str| Published { container_port: 80, protocol: Protocol::Tcp, host_ip: ip.parse().unwrap(), host_port: 8080 };
+        let ports = vec![port("0.0.0.0"), port("127.0.0.1"), port("::")];
+        let sandbox = Sandbox { endpoints: vec![endpoint], ports, ..Sandbox::default() };
+        let text = render("stead-x", &[network(false)], &[sandbox]);
+        assert!(text.contains("meta nfproto ipv4 tcp dport 8080 dnat ip to 172.17.0.2:80\n"), "{text}");
+        assert!(text.contains("meta nfproto ipv4 ip daddr 127.0.0.1 tcp dport 8080 dnat ip to 172.17.0.2:80\n"));
+        assert!(!text.contains("ipv6"), "a container without an IPv6 address has no IPv6 ports: {text}");
+        assert!(text.contains("oifname != \"st-0123456789ab\" ip saddr 172.17.0.0/16 masquerade"));
+        let text = render("stead-x", &[network(true)], &[]);
+        assert!(text.contains("iifname \"st-0123456789ab\" drop") && !text.contains("oifname != "));
+        assert_eq!(render("stead-x", &[], &[]), "add table inet stead-x\ndelete table inet stead-x\n");
+    }
+}

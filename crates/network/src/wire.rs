@@ -1,0 +1,191 @@
+//! Interfaces: the bridge of a network on the host, and the ends that lead into containers.
+
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::path::Path;
+
+use stead_base::Kind as Broad;
+use stead_sys::link::{Kind, Link, NewLink};
+use stead_sys::netlink::Netlink;
+
+use crate::error::{Error, Result};
+use crate::record::{Network, OPTION_ICC};
+use crate::sandbox::{Endpoint, Sandbox};
+use crate::settings::parse_mac;
+use crate::{create, lease};
+
+const ENODEV: i32 = 19;
+const MACVLAN_MODES: [(&str, u32); 4] = [("bridge", 4), ("private", 1), ("vepa", 2), ("passthru", 8)];
+const IPVLAN_MODES: [(&str, u16); 3] = [("l2", 0), ("l3", 1), ("l3s", 2)];
+
+/// The bridge of a network: made if it is not there. `note` is this engine's, so that its interfaces are known for its own.
+///
+/// # Errors
+/// The host reaches the network's addresses otherwise; the kernel refuses.
+pub(crate) fn bridge(host: &mut Netlink, network: &Network, links: &[Link], note: &str) -> Result<u32> {
+    let name = network.interface();
+    if let Some(there) = links.iter().find(|link| link.name == name) {
+        if there.kind != "bridge" {
+            return Err(Error::refused(Broad::Conflict, format!("interface {name} of network {} is not a bridge", network.name)));
+        }
+        if there.alias == note {
+            return Ok(there.index);
+        }
+        // Somebody else's bridge, which the user named: its addresses are made sure of, it is never deleted.
+        addresses(host, network, there.index, &name)?;
+        return Ok(there.index);
+    }
+    let blocks = lease::host_blocks(host, &|_| false)?;
+    if network.pools.iter().any(|pool| blocks.iter().any(|block| block.overlaps(pool.subnet))) {
+        return Err(create::overlap());
+    }
+    let mac = lease::id_bytes(&network.id);
+    let mac = [2, 0x42, mac[0], mac[1], mac[2], mac[3]];
+    let new = NewLink { name: &name, kind: Kind::Bridge, mac: Some(mac), mtu: network.mtu(), master: None, namespace: None, up: true };
+    let made = host.create(&new);
+    made.map_err(|source| Error::Kernel { what: format!("cannot make the bridge of network {}", network.name), source })?;
+    let finish = |host: &mut Netlink| -> Result<u32> {
+        let there = host.link(&name)?.ok_or_else(|| Error::from(stead_sys::Error::new("find", &name, std::io::Error::from_raw_os_error(ENODEV))))?;
+        addresses(host, network, there.index, &name)?;
+        // The note comes last: a bridge without it is made again.
+        host.note(there.index, note)?;
+        Ok(there.index)
+    };
+    finish(host).inspect_err(|_error| drop(host.delete(&name)))
+}
+
+fn addresses(host: &mut Netlink, network: &Network, index: u32, name: &str) -> Result<()> {
+    let there = host.addresses()?;
+    for pool in &network.pools {
+        if !there.iter().any(|(i, address, _)| *i == index && *address == pool.gateway) {
+            host.add_address(index, pool.gateway, pool.subnet.prefix())?;
+        }
+    }
+    host.up(index)?;
+    // Ports published on the loopback lead over the bridge; see the chain `guard`.
+    set(&format!("net/ipv4/conf/{name}/route_localnet"), "1");
+    set("net/ipv4/ip_forward", "1");
+    if network.ipv6 {
+        set("net/ipv6/conf/all/forwarding", "1");
+    } else {
+        set(&format!("net/ipv6/conf/{name}/disable_ipv6"), "1");
+    }
+    Ok(())
+}
+
+/// Sets a parameter of this thread's network namespace. A host that forbids it has its reasons; what then does not work shows itself.
+fn set(parameter: &str, value: &str) {
+    use std::io::Write as _;
+    let path = Path::new("/proc/sys").join(parameter);
+    if std::fs::read_to_string(&path).is_ok_and(|now| now.trim() == value) {
+        return;
+    }
+    drop(std::fs::OpenOptions::new().write(true).open(path).and_then(|mut file| file.write_all(value.as_bytes())));
+}
+
+/// One end to be made: the endpoint, its network, and the bridge it is plugged into where there is one.
+#[derive(Debug)]
+pub(crate) struct Plug<'a> {
+    pub(crate) endpoint: &'a Endpoint,
+    pub(crate) network: &'a Network,
+    pub(crate) bridge: Option<u32>,
+}
+
+/// Makes the interfaces of a container. Runs on a thread inside `namespace`; `host` speaks to the namespace outside.
+pub(crate) fn plug(host: &mut Netlink, inside: &mut Netlink, namespace: BorrowedFd<'_>, plugs: &[Plug<'_>]) -> Result<()> {
+    for plug in plugs {
+        let endpoint = plug.endpoint;
+        let mac = parse_mac(&endpoint.mac).unwrap_or([2, 0x42, 0, 0, 0, 1]);
+        match plug.bridge {
+            Some(bridge) => pair(host, namespace, plug, mac, bridge)?,
+            None => shared(host, namespace, plug, mac)?,
+        }
+        let missing = || Error::from(stead_sys::Error::new("find", &endpoint.interface, std::io::Error::from_raw_os_error(ENODEV)));
+        let link = inside.link(&endpoint.interface)?.ok_or_else(missing)?;
+        if endpoint.ipv6.is_none() {
+            set(&format!("net/ipv6/conf/{}/disable_ipv6", endpoint.interface), "1");
+        }
+        for (address, prefix) in endpoint.addresses() {
+            inside.add_address(link.index, address, prefix)?;
+        }
+        inside.up(link.index)?;
+    }
+    Ok(())
+}
+
+/// A pair: one end in the bridge, the other in the container.
+fn pair(host: &mut Netlink, namespace: BorrowedFd<'_>, plug: &Plug<'_>, mac: [u8; 6], bridge: u32) -> Result<()> {
+    let outside = plug.endpoint.outside.as_deref().unwrap_or_default();
+    let kind = Kind::Veth { namespace, name: &plug.endpoint.interface, mac };
+    let mtu = plug.network.mtu();
+    let new = NewLink { name: outside, kind, mac: None, mtu, master: Some(bridge), namespace: None, up: true };
+    let made = host.create(&new);
+    made.map_err(|source| Error::Kernel { what: format!("cannot plug the container into network {}", plug.network.name), source })?;
+    if !plug.network.option(OPTION_ICC, true)
+        && let Some(port) = host.link(outside)?
+    {
+        host.isolate(port.index)?;
+    }
+    Ok(())
+}
+
+/// macvlan and ipvlan: an interface of the container on top of one of the host's.
+fn shared(host: &mut Netlink, namespace: BorrowedFd<'_>, plug: &Plug<'_>, mac: [u8; 6]) -> Result<()> {
+    let network = plug.network;
+    let parent = parent(host, network)?;
+    let driver = network.driver.as_str();
+    let (kind, mac) = if driver == "macvlan" {
+        (Kind::Macvlan { parent, mode: mode(network, "macvlan_mode", &MACVLAN_MODES)? }, Some(mac))
+    } else {
+        (Kind::Ipvlan { parent, mode: mode(network, "ipvlan_mode", &IPVLAN_MODES)? }, None)
+    };
+    let interface = &plug.endpoint.interface;
+    let new = NewLink { name: interface, kind, mac, mtu: network.mtu(), master: None, namespace: Some(namespace), up: false };
+    let made = host.create(&new);
+    made.map_err(|source| Error::Kernel { what: format!("this kernel cannot make an interface of driver {driver} for network {}", network.name), source })
+}
+
+/// The interface of the host under a network: the one that was named, else one that leads nowhere, as in Docker.
+fn parent(host: &mut Netlink, network: &Network) -> Result<u32> {
+    let links = host.links()?;
+    let named = network.options.get("parent").filter(|name| !name.is_empty());
+    let name = named.cloned().unwrap_or_else(|| dummy(network));
+    if let Some(link) = links.iter().find(|link| link.name == name) {
+        return Ok(link.index);
+    }
+    if named.is_some() {
+        return Err(Error::refused(Broad::Invalid, format!("-o parent interface was not found on the host: {name}")));
+    }
+    let new = NewLink { name: &name, kind: Kind::Dummy, mac: None, mtu: None, master: None, namespace: None, up: true };
+    let made = host.create(&new);
+    made.map_err(|source| Error::Kernel { what: format!("this kernel cannot make the interface under network {}", network.name), source })?;
+    Ok(host.link(&name)?.map_or(0, |link| link.index))
+}
+
+/// The name of a network's interface that leads nowhere.
+pub(crate) fn dummy(network: &Network) -> String {
+    format!("dm-{}", stead_base::ids::short(&network.id))
+}
+
+fn mode<T: Copy>(network: &Network, option: &str, modes: &[(&str, T)]) -> Result<T> {
+    let asked = network.options.get(option).filter(|mode| !mode.is_empty());
+    let found = asked.map_or(modes.first(), |asked| modes.iter().find(|(name, _)| name == asked));
+    found.map(|(_, mode)| *mode).ok_or_else(|| Error::invalid(format!("unknown {option} {}", asked.map_or("", String::as_str))))
+}
+
+/// Points the default routes at the endpoint that leads out, or away where none does.
+pub(crate) fn route(inside: &mut Netlink, sandbox: &Sandbox) -> Result<()> {
+    for v4 in [true, false] {
+        let leads: Option<(&Endpoint, IpAddr)> = sandbox.gateway(v4).and_then(|e| Some((e, if v4 { e.gateway4 } else { e.gateway6 }?)));
+        match leads {
+            Some((endpoint, gateway)) => {
+                if let Some(link) = inside.link(&endpoint.interface)? {
+                    // What cannot be a gateway here (an IPv6 address where IPv6 is off) leaves the rest working.
+                    inside.set_default_route(link.index, !v4, Some(gateway))?;
+                }
+            }
+            None => inside.remove_default_route(!v4)?,
+        }
+    }
+    Ok(())
+}
