@@ -7,6 +7,7 @@ use stead_engine::{Engine, Options};
 
 use crate::command::Matches;
 use crate::failure::Failure;
+use crate::output;
 
 /// Where state survives a reboot unless told otherwise.
 pub(crate) const ROOT_DEFAULT: &str = "/var/lib/stead";
@@ -42,6 +43,7 @@ impl Context {
             run_root: self.run_root.clone(),
             registries: self.registry_config.clone(),
             docker_config: docker_config(),
+            warn: Some(|text| output::warn(&format!("WARNING: {text}"))),
         }
     }
 

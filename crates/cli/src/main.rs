@@ -15,6 +15,7 @@ mod format;
 mod image;
 mod inspect;
 mod listing;
+mod network;
 mod output;
 mod roles;
 mod serve;

@@ -7,6 +7,7 @@ use stead_base::Kind;
 use stead_base::layout::{Root, RunRoot};
 use stead_image::Images;
 use stead_layer::Layers;
+use stead_network::Networks;
 use stead_store::Store;
 use stead_volume::Volumes;
 
@@ -23,6 +24,8 @@ pub struct Options {
     pub run_root: PathBuf,
     /// Mirrors and plain-HTTP registries.
     pub registries: Option<PathBuf>,
+    /// Takes what deserves a word and fails nothing.
+    pub warn: Option<fn(&str)>,
     /// Docker's `config.json` with registry credentials.
     pub docker_config: Option<PathBuf>,
 }
@@ -37,6 +40,7 @@ pub struct Engine {
     pub(crate) volumes: Volumes,
     pub(crate) images: Images,
     pub(crate) layers: Arc<Layers>,
+    pub(crate) networks: Networks,
 }
 
 from_room!(stead_store::Error);
@@ -56,7 +60,8 @@ impl Engine {
         let layers = Arc::new(Layers::open(&root)?);
         let images = Images::open(&root, Arc::clone(&store), Arc::new(LayerPort(Arc::clone(&layers))));
         let volumes = Volumes::open(&root, &run_root, Arc::clone(&store));
-        Ok(Self { options, root, run_root, store, volumes, images, layers })
+        let networks = Networks::open(&root, &run_root, Arc::clone(&store));
+        Ok(Self { options, root, run_root, store, volumes, images, layers, networks })
     }
 
     /// Where state survives a reboot.

@@ -64,10 +64,16 @@ from_room!(
     stead_mount::LowerError,
     stead_mount::SpecError,
     stead_mount::activate::ActivateError,
-    stead_network::ModeError,
     stead_runtime::capability::CapabilityError,
     stead_volume::Error,
 );
+
+impl From<stead_network::Error> for Failure {
+    fn from(error: stead_network::Error) -> Self {
+        let (kind, hint) = (error.kind(), error.hint());
+        Self { hint, ..Self::new(kind, error.to_string()) }
+    }
+}
 
 impl From<stead_base::filter::FilterError> for Failure {
     fn from(error: stead_base::filter::FilterError) -> Self {

@@ -12,6 +12,7 @@ mod engine;
 pub mod exec;
 mod failure;
 pub mod image;
+pub mod network;
 pub mod session;
 pub mod system;
 pub mod volume;

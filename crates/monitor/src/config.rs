@@ -31,6 +31,9 @@ pub struct MonitorConfig {
     pub tty: bool,
     /// The terminal's first size, `(rows, columns)`.
     pub console_size: Option<(u16, u16)>,
+    /// Ports of the host that are kept from everybody else.
+    #[serde(default)]
+    pub ports: Vec<crate::hold::HeldPort>,
     /// What the monitor becomes after the end (`stead --root … reap ID`), unless a client has claimed the clean-up. Absolute program first; empty means nothing.
     pub cleanup_argv: Vec<String>,
     /// What every event of the container tells about it: its labels, image and name.

@@ -13,6 +13,7 @@ mod cage;
 pub mod client;
 pub mod config;
 pub mod exit;
+mod hold;
 pub mod log;
 pub mod mark;
 pub mod protocol;
@@ -30,8 +31,9 @@ mod testdir;
 pub use client::{Client, Error};
 pub use config::{LogConfig, LogDriver, MonitorConfig, RestartPolicy, Stdin};
 pub use exit::Exit;
+pub use hold::HeldPort;
 pub use settle::{forget, left_behind, settle};
-pub use spawn::spawn;
+pub use spawn::{NETWORK_FD, spawn, spawn_with};
 pub use state::{State, Status};
 pub use vigil::Vigil;
 

@@ -46,16 +46,16 @@ pub fn run() -> i32 {
 
 /// Everything before the first turn. A failure has been told to the creator.
 fn begin() -> Result<Server, ()> {
-    // The view of our binary stays, and nothing else that came along.
+    // The view of our binary and the network namespace stay, and nothing else that came along.
     crate::tolerate(process::close_on_exec_from(u32::from(crate::spawn::PROGRAM_FD)));
-    crate::tolerate(process::close_from(u32::from(crate::spawn::PROGRAM_FD) + 1));
+    crate::tolerate(process::close_from(u32::from(crate::spawn::NETWORK_FD) + 1));
     let creator = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(drop)?;
     let config = receive_config(&creator).ok_or(())?;
     let mut first = Connection::new(creator);
     settle_process(&config);
     match open_shop(&config) {
-        Ok((lock, listener, log, signals)) => {
-            Ok(Server::new(config, Shop { lock, listener, log, signals, oom_score: shield_from_oom() }, first))
+        Ok((lock, listener, log, signals, ports)) => {
+            Ok(Server::new(config, Shop { lock, listener, log, signals, ports, oom_score: shield_from_oom() }, first))
         }
         Err(failed) => {
             first.send_json(Kind::Failed, &failed);
@@ -70,11 +70,13 @@ pub(super) struct Shop {
     listener: OwnedFd,
     log: Option<Writer>,
     signals: OwnedFd,
+    /// Published ports, kept from everybody else.
+    ports: Vec<OwnedFd>,
     /// The adjustment the monitor was born with, which its container shall have.
     oom_score: i32,
 }
 
-type Opened = (Lock, OwnedFd, Option<Writer>, OwnedFd);
+type Opened = (Lock, OwnedFd, Option<Writer>, OwnedFd, Vec<OwnedFd>);
 
 fn open_shop(config: &MonitorConfig) -> Result<Opened, Failed> {
     let internal = |error: stead_sys::Error| Failed::new(Failure::Internal, error.to_string());
@@ -89,10 +91,11 @@ fn open_shop(config: &MonitorConfig) -> Result<Opened, Failed> {
                 .map_err(|error| Failed::new(error.kind(), format!("failed to initialize logging driver: {error}")))?,
         ),
     };
+    let ports = crate::hold::hold(&config.ports).map_err(|refusal| Failed::new(Failure::Internal, refusal))?;
     signal::block(&SIGNALS);
     let signals = signal::descriptor(&SIGNALS).map_err(internal)?;
     let listener = listen(&run_root, id).map_err(internal)?;
-    Ok((lock, listener, log, signals))
+    Ok((lock, listener, log, signals, ports))
 }
 
 fn listen(run_root: &RunRoot, id: &str) -> stead_sys::Result<OwnedFd> {

@@ -12,6 +12,8 @@ use crate::protocol::{self, Kind};
 
 /// Where a monitor holds the view of the binary that it was executed through.
 pub(crate) const PROGRAM_FD: u8 = 3;
+/// Where a monitor holds its container's network namespace, so that every life of the container is born into the same one.
+pub const NETWORK_FD: u8 = 4;
 
 /// The hidden role of the binary that ends in [`crate::serve::run`].
 pub const ROLE: &str = "monitor";
@@ -24,24 +26,41 @@ pub const ROLE: &str = "monitor";
 /// # Errors
 /// When the process cannot be made.
 pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
+    spawn_with(config, None)
+}
+
+/// The same, for a container whose network namespace is there already: the monitor holds it as descriptor [`NETWORK_FD`].
+///
+/// # Errors
+/// As [`spawn`].
+pub fn spawn_with(config: &MonitorConfig, network: Option<OwnedFd>) -> Result<Client, Error> {
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(|errno| stead_sys::Error::new("socketpair", "monitor", errno))?;
-    let program = stead_sys::process::self_exe_sealed()?;
-    exec_monitor(&program, theirs, config)?;
+    let program = above(&stead_sys::process::self_exe_sealed()?)?;
+    exec_monitor(&program, theirs, network, config)?;
     let mut client = Client::over(&config.id, ours);
     client.send_all(&protocol::json(Kind::Config, config))?;
     client.owe(Kind::Done);
     Ok(client)
 }
 
+/// The same file under a number that is none of those the monitor gets, so that moving one does not close another.
+fn above(fd: &OwnedFd) -> Result<OwnedFd, Error> {
+    let copy = rustix::io::fcntl_dupfd_cloexec(fd, i32::from(NETWORK_FD) + 1);
+    Ok(copy.map_err(|errno| stead_sys::Error::new("dup", "monitor", errno))?)
+}
+
 /// The descriptor is named through `/proc/self/fd`, so the monitor's `/proc/PID/exe`, and with it that of everything it clones, lies on a detached
 /// read-only mount: a container that reaches it cannot write our binary (CVE-2019-5736).
-fn exec_monitor(program: &OwnedFd, socket: OwnedFd, config: &MonitorConfig) -> Result<(), Error> {
+fn exec_monitor(program: &OwnedFd, socket: OwnedFd, network: Option<OwnedFd>, config: &MonitorConfig) -> Result<(), Error> {
     #[expect(clippy::disallowed_methods, reason = "nothing is inherited but the socket")]
     let mut command = std::process::Command::new(format!("/proc/self/fd/{}", program.as_raw_fd()));
     // The monitor keeps the view of our binary open. The kernel waits milliseconds when the last one lets go of it, and here a person waits.
-    let kept = program.try_clone().map_err(|source| stead_sys::Error::new("dup", "monitor", source))?;
-    stead_sys::process::inherit(&mut command, vec![(kept, i32::from(PROGRAM_FD))]);
+    let mut kept = vec![(above(program)?, i32::from(PROGRAM_FD))];
+    if let Some(network) = network {
+        kept.push((above(&network)?, i32::from(NETWORK_FD)));
+    }
+    stead_sys::process::inherit(&mut command, kept);
     let mut child = command
         .arg0("stead")
         .arg(ROLE)

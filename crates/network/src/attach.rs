@@ -211,7 +211,10 @@ impl Networks {
             wire::plug(&mut host, &mut inside, namespace, &plugs)?;
             wire::route(&mut inside, &sandbox)
         });
-        wired.map_err(Error::from).flatten().inspect_err(|_error| drop(self.disconnect(&wanted.container, &endpoint.network, Some(namespace), alive)))?;
+        wired
+            .map_err(Error::from)
+            .flatten()
+            .inspect_err(|_error| drop(self.disconnect(&wanted.container, &endpoint.network, Some(namespace), alive)))?;
         wait_for_names(&Sandbox { endpoints: vec![endpoint.clone()], ..Sandbox::default() }, joined.iter().map(|j| &j.network));
         Ok(endpoint)
     }

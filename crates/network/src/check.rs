@@ -66,7 +66,8 @@ impl Networks {
         let needed = |name: &str| live.iter().flat_map(|s| &s.endpoints).any(|e| e.outside.as_deref() == Some(name));
         for link in host.links()? {
             if link.name.starts_with(&prefix) && link.kind == "veth" && !needed(&link.name) {
-                findings.push(Finding { subject: link.name.clone(), problem: "this interface leads to a container that has ended".to_owned() });
+                findings
+                    .push(Finding { subject: link.name.clone(), problem: "this interface leads to a container that has ended".to_owned() });
                 if repair {
                     gone(host.delete(&link.name))?;
                 }

@@ -32,11 +32,17 @@ pub(crate) fn check(request: &CreateRequest) -> Result<Network> {
         return Err(Error::refused(Kind::NotAllowed, format!("only one instance of \"{driver}\" network is allowed")));
     }
     if !DRIVERS.contains(&driver) {
-        return Err(Error::refused(Kind::NotFound, format!("could not find plugin {driver} in v1 plugin registry: plugin \"{driver}\" not found")));
+        return Err(Error::refused(
+            Kind::NotFound,
+            format!("could not find plugin {driver} in v1 plugin registry: plugin \"{driver}\" not found"),
+        ));
     }
     if !matches!(request.ipam.driver.as_str(), "" | "default") {
         let driver = &request.ipam.driver;
-        return Err(Error::refused(Kind::NotFound, format!("could not find plugin {driver} in v1 plugin registry: plugin \"{driver}\" not found")));
+        return Err(Error::refused(
+            Kind::NotFound,
+            format!("could not find plugin {driver} in v1 plugin registry: plugin \"{driver}\" not found"),
+        ));
     }
     check_options(driver, request)?;
     let ipv4 = request.enable_ipv4.unwrap_or(true);
@@ -77,7 +83,9 @@ fn check_options(driver: &str, request: &CreateRequest) -> Result<()> {
     if let Some(name) = request.options.get(OPTION_NAME).filter(|name| !name.is_empty())
         && !is_interface_name(name)
     {
-        return Err(Error::invalid(format!("invalid bridge name {name:?}: an interface's name has at most 15 characters and no space or slash")));
+        return Err(Error::invalid(format!(
+            "invalid bridge name {name:?}: an interface's name has at most 15 characters and no space or slash"
+        )));
     }
     if let Some(mtu) = request.options.get(OPTION_MTU)
         && !mtu.parse::<u32>().is_ok_and(|mtu| mtu == 0 || (68..=65535).contains(&mtu))
@@ -96,7 +104,11 @@ fn check_options(driver: &str, request: &CreateRequest) -> Result<()> {
 }
 
 fn is_interface_name(name: &str) -> bool {
-    !name.is_empty() && name.len() <= stead_sys::link::NAME_MAX && name != "." && name != ".." && name.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b':' | b'"' | b'\\'))
+    !name.is_empty()
+        && name.len() <= stead_sys::link::NAME_MAX
+        && name != "."
+        && name != ".."
+        && name.bytes().all(|b| b.is_ascii_graphic() && !matches!(b, b'/' | b':' | b'"' | b'\\'))
 }
 
 /// The blocks that were asked for. All mistakes are told at once, as Docker does.
@@ -145,7 +157,9 @@ fn pool(config: &IpamConfig, subnet: Subnet) -> Result<Pool, Vec<String>> {
     let range = if config.ip_range.is_empty() { None } else { Some(&config.ip_range) };
     let range = range.and_then(|text| match parse_prefix(text) {
         Err(_) => wrong_range(&mut wrong, text, "invalid CIDR block notation".to_owned()),
-        Ok((address, _)) if address.is_ipv4() != subnet.is_ipv4() => wrong_range(&mut wrong, text, format!("parent subnet is an {family} block")),
+        Ok((address, _)) if address.is_ipv4() != subnet.is_ipv4() => {
+            wrong_range(&mut wrong, text, format!("parent subnet is an {family} block"))
+        }
         Ok((_, prefix)) if prefix < subnet.prefix() => {
             wrong_range(&mut wrong, text, format!("CIDR block is bigger than its parent subnet {subnet}"))
         }
@@ -252,7 +266,9 @@ mod tests {
         assert!(why("x", "", "").contains("invalid subnet x: invalid CIDR block notation"));
         assert!(why("10.0.0.0/24", "10.0.0.0/8", "").contains("CIDR block is bigger than its parent subnet 10.0.0.0/24"));
         assert!(why("10.0.0.0/24", "10.1.0.0/24", "").contains("parent subnet 10.0.0.0/24 doesn't contain ip-range"));
-        assert!(why("10.0.0.0/24", "", "10.1.0.1").contains("invalid gateway 10.1.0.1: parent subnet 10.0.0.0/24 doesn't contain this address"));
+        assert!(
+            why("10.0.0.0/24", "", "10.1.0.1").contains("invalid gateway 10.1.0.1: parent subnet 10.0.0.0/24 doesn't contain this address")
+        );
         assert!(why("10.0.0.0/24", "fd00::/80", "fd00::1").matches("parent subnet is an IPv4 block").count() == 2);
         assert!(why("", "", "10.0.0.1").contains("invalid subnet : invalid CIDR"));
         assert_eq!(ask("10.0.0.0/24", "10.0.0.128/25", "").unwrap().pools[0].gateway.to_string(), "10.0.0.1");
@@ -273,7 +289,8 @@ mod tests {
 
     #[test]
     fn names_and_drivers_are_checked() {
-        let with = |name: &str, driver: &str| check(&CreateRequest { name: name.into(), driver: driver.into(), ..CreateRequest::default() });
+        let with =
+            |name: &str, driver: &str| check(&CreateRequest { name: name.into(), driver: driver.into(), ..CreateRequest::default() });
         assert_eq!(with("bridge", "").unwrap_err().kind(), Kind::NotAllowed);
         assert_eq!(with("x", "nope").unwrap_err().kind(), Kind::NotFound);
         assert_eq!(with("x", "overlay").unwrap_err().kind(), Kind::Unavailable);

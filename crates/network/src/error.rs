@@ -86,7 +86,9 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         match self {
-            Self::Missing { package, .. } => Some(format!("install it (Debian: apt-get install {package}), or use --network none or --network host")),
+            Self::Missing { package, .. } => {
+                Some(format!("install it (Debian: apt-get install {package}), or use --network none or --network host"))
+            }
             Self::Kernel { .. } => Some("--network none and --network host need nothing of this".to_owned()),
             _ => None,
         }

@@ -1,6 +1,7 @@
 //! /etc/hosts, /etc/hostname and /etc/resolv.conf of a container: their text, and writing them beside its layer.
 
 use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// The three files' texts.
@@ -36,6 +37,22 @@ pub fn write(dir: &Path, files: &Files) -> stead_sys::Result<()> {
     Ok(())
 }
 
+/// Writes the three files of a running container anew, in place: they are mounted in it.
+///
+/// # Errors
+/// A file cannot be written.
+pub fn rewrite(dir: &Path, files: &Files) -> stead_sys::Result<()> {
+    use std::io::Write as _;
+    for ((_, path), text) in paths(dir).into_iter().zip([&files.hosts, &files.hostname, &files.resolv]) {
+        if std::fs::read_to_string(&path).is_ok_and(|before| before == *text) {
+            continue;
+        }
+        let opened = std::fs::OpenOptions::new().write(true).truncate(true).open(&path);
+        opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| stead_sys::Error::new("write", &path, error))?;
+    }
+    Ok(())
+}
+
 fn create(path: &Path, text: &str) -> std::io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -47,6 +64,10 @@ fn create(path: &Path, text: &str) -> std::io::Result<()> {
 pub struct Resolver<'a> {
     /// The host's /etc/resolv.conf.
     pub host: &'a str,
+    /// Servers that know the names of the container's networks.
+    pub names: &'a [IpAddr],
+    /// Whether the container is apart from the host's loopback, and so from name servers that listen only there.
+    pub apart: bool,
     /// `--dns`.
     pub servers: &'a [String],
     /// `--dns-search`; a single `.` means none.
@@ -55,19 +76,23 @@ pub struct Resolver<'a> {
     pub options: &'a [String],
 }
 
-/// /etc/hosts: loopback names, the container's own name, then `--add-host`.
+/// Where Docker turns when every server of the host is out of a container's reach.
+const PUBLIC_SERVERS: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
+
+/// /etc/hosts: loopback names, the container's own name on each of its addresses, then `--add-host`.
 ///
 /// A container with only a loopback has no other address, so its name is put on 127.0.0.1 where programs that look themselves up
 /// (java, hadoop, postgres) find it; Docker's `none` network leaves it out and they fail.
 #[must_use]
-pub fn hosts(hostname: &str, domainname: &str, extra: &[String]) -> String {
+pub fn hosts(hostname: &str, domainname: &str, addresses: &[IpAddr], extra: &[String]) -> String {
     let mut text = String::from(
         "127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\nfe00::\tip6-localnet\nff00::\tip6-mcastprefix\nff02::1\tip6-allnodes\nff02::2\tip6-allrouters\n",
     );
     let own = if domainname.is_empty() { hostname.to_owned() } else { format!("{hostname}.{domainname} {hostname}") };
-    if !own.is_empty() {
+    if !own.is_empty() && addresses.is_empty() {
         push_line(&mut text, &format!("127.0.0.1\t{own}"));
     }
+    addresses.iter().filter(|_| !own.is_empty()).for_each(|address| push_line(&mut text, &format!("{address}\t{own}")));
     for entry in extra {
         if let Some((name, address)) = entry.split_once([':', '=']) {
             push_line(&mut text, &format!("{address}\t{name}"));
@@ -83,8 +108,20 @@ pub fn resolv(resolver: &Resolver<'_>) -> String {
     let host_lines = |keyword: &str| -> Vec<String> {
         resolver.host.lines().map(str::trim).filter(|l| l.split_whitespace().next() == Some(keyword)).map(str::to_owned).collect()
     };
-    if resolver.servers.is_empty() {
-        host_lines("nameserver").iter().for_each(|l| push_line(&mut text, l));
+    if !resolver.names.is_empty() {
+        // They ask the servers behind them for everything else, `--dns` included.
+        resolver.names.iter().for_each(|address| push_line(&mut text, &format!("nameserver {address}")));
+    } else if resolver.servers.is_empty() {
+        let mut servers = host_lines("nameserver");
+        if resolver.apart {
+            let loopback =
+                |line: &String| line.split_whitespace().nth(1).and_then(|a| a.parse::<IpAddr>().ok()).is_some_and(|a| a.is_loopback());
+            servers.retain(|line| !loopback(line));
+            if servers.is_empty() {
+                servers.extend(PUBLIC_SERVERS.map(|server| format!("nameserver {server}")));
+            }
+        }
+        servers.iter().for_each(|l| push_line(&mut text, l));
     } else {
         resolver.servers.iter().for_each(|s| push_line(&mut text, &format!("nameserver {s}")));
     }
@@ -93,7 +130,9 @@ pub fn resolv(resolver: &Resolver<'_>) -> String {
         [dot] if dot == "." => {}
         many => push_line(&mut text, &format!("search {}", many.join(" "))),
     }
-    if resolver.options.is_empty() {
+    if resolver.options.is_empty() && !resolver.names.is_empty() {
+        push_line(&mut text, "options ndots:0");
+    } else if resolver.options.is_empty() {
         host_lines("options").iter().for_each(|l| push_line(&mut text, l));
     } else {
         push_line(&mut text, &format!("options {}", resolver.options.join(" ")));
@@ -112,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_container_knows_its_own_name() {
-        let text = hosts("web", "example.org", &["db:10.0.0.2".to_owned(), "v6:::1".to_owned()]);
+        assert!(hosts("web", "", &["172.17.0.2".parse().unwrap()], &[]).ends_with("\n172.17.0.2\tweb\n"));
+        let text = hosts("web", "example.org", &[], &["db:10.0.0.2".to_owned(), "v6:::1".to_owned()]);
         assert!(text.contains("127.0.0.1\tweb.example.org web\n"));
         assert!(text.contains("10.0.0.2\tdb\n"));
         assert!(text.contains("::1\tv6\n"));
@@ -122,6 +162,11 @@ mod tests {
     fn what_the_user_says_replaces_what_the_host_says() {
         let host = "# c\nnameserver 1.1.1.1\nsearch a b\noptions ndots:2\n";
         assert_eq!(resolv(&Resolver { host, ..Resolver::default() }), "nameserver 1.1.1.1\nsearch a b\noptions ndots:2\n");
+        let names = ["172.18.0.1".parse().unwrap()];
+        let named = Resolver { host, names: &names, ..Resolver::default() };
+        assert_eq!(resolv(&named), "nameserver 172.18.0.1\nsearch a b\noptions ndots:0\n");
+        let local = Resolver { host: "nameserver 127.0.0.53\n", apart: true, ..Resolver::default() };
+        assert_eq!(resolv(&local), "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
         let servers = ["9.9.9.9".to_owned()];
         let search = [".".to_owned()];
         assert_eq!(

@@ -35,11 +35,11 @@ pub(crate) fn render(table: &str, networks: &[Network], sandboxes: &[Sandbox]) -
     chain(&mut body, "published", "", &published(sandboxes));
     // From elsewhere, from this host, and from containers: whatever is meant for an address of this host.
     let to_published = "fib daddr type local jump published".to_owned();
-    chain(&mut body, "prerouting", "type nat hook prerouting priority dstnat; policy accept;", std::slice::from_ref(&to_published));
-    chain(&mut body, "output", "type nat hook output priority dstnat; policy accept;", &[to_published]);
-    chain(&mut body, "guard", "type filter hook prerouting priority raw; policy accept;", &guard(networks));
-    chain(&mut body, "postrouting", "type nat hook postrouting priority srcnat; policy accept;", &masquerade(networks));
-    chain(&mut body, "forward", "type filter hook forward priority filter; policy accept;", &forward(networks));
+    chain(&mut body, "prerouting", "type nat hook prerouting priority -100; policy accept;", std::slice::from_ref(&to_published));
+    chain(&mut body, "output", "type nat hook output priority -100; policy accept;", &[to_published]);
+    chain(&mut body, "guard", "type filter hook prerouting priority -300; policy accept;", &guard(networks));
+    chain(&mut body, "postrouting", "type nat hook postrouting priority 100; policy accept;", &masquerade(networks));
+    chain(&mut body, "forward", "type filter hook forward priority 0; policy accept;", &forward(networks));
     // Writing to a String cannot fail.
     let _infallible = writeln!(text, "table inet {table} {{\n{body}}}");
     text

@@ -45,7 +45,17 @@ pub(crate) fn address(network: &Network, settings: &EndpointSettings, v4: bool, 
     let range = pool.range.unwrap_or(pool.subnet);
     let tries = u128::try_from(taken.len()).unwrap_or(u128::MAX).saturating_add(3).min(range.last_number());
     let free = (0..=tries).filter_map(|n| range.nth(n)).find(|a| pool.subnet.is_usable(*a) && !taken.contains(a));
-    let exhausted = || Error::refused(Kind::Conflict, format!("no available {} addresses on this network's address pools: {} ({})", if v4 { "IPv4" } else { "IPv6" }, network.name, network.id));
+    let exhausted = || {
+        Error::refused(
+            Kind::Conflict,
+            format!(
+                "no available {} addresses on this network's address pools: {} ({})",
+                if v4 { "IPv4" } else { "IPv6" },
+                network.name,
+                network.id
+            ),
+        )
+    };
     Ok(Some((free.ok_or_else(exhausted)?, prefix)))
 }
 
@@ -74,7 +84,14 @@ pub(crate) fn id_bytes(id: &str) -> [u8; 4] {
 ///
 /// # Errors
 /// A port is taken, by a container or by a program of the host.
-pub(crate) fn ports(wishes: &[PortWish], lead: &Network, families: (bool, bool), name: &str, endpoint: &str, others: &[Sandbox]) -> Result<Vec<Published>> {
+pub(crate) fn ports(
+    wishes: &[PortWish],
+    lead: &Network,
+    families: (bool, bool),
+    name: &str,
+    endpoint: &str,
+    others: &[Sandbox],
+) -> Result<Vec<Published>> {
     let mut given: Vec<Published> = Vec::new();
     if wishes.len() > PORTS_MAX {
         return Err(Error::invalid(format!("a container publishes at most {PORTS_MAX} ports")));
@@ -101,7 +118,12 @@ pub(crate) fn ports(wishes: &[PortWish], lead: &Network, families: (bool, bool),
             Some(range) => range.clone().find(|port| is_free(*port, &given) && addresses.iter().all(|a| bind(wish.protocol, *a, *port))),
         };
         let Some(host_port) = port else { return Err(refuse(wish, &addresses, name, endpoint, |port| is_free(port, &given))) };
-        given.extend(addresses.iter().map(|a| Published { container_port: wish.container_port, protocol: wish.protocol, host_ip: *a, host_port }));
+        given.extend(addresses.iter().map(|a| Published {
+            container_port: wish.container_port,
+            protocol: wish.protocol,
+            host_ip: *a,
+            host_port,
+        }));
     }
     given.sort_by_key(|p| (p.container_port, p.protocol, p.host_ip, p.host_port));
     Ok(given)
@@ -112,9 +134,16 @@ fn refuse(wish: &PortWish, addresses: &[IpAddr], name: &str, endpoint: &str, is_
     let shown = if address.is_ipv4() { address.to_string() } else { format!("[{address}]") };
     let why = match &wish.host_ports {
         None => "all ports are allocated".to_owned(),
-        Some(range) if range.start() != range.end() => format!("Bind for {shown}:{}-{} failed: port is already allocated", range.start(), range.end()),
+        Some(range) if range.start() != range.end() => {
+            format!("Bind for {shown}:{}-{} failed: port is already allocated", range.start(), range.end())
+        }
         Some(range) if is_free(*range.start()) => {
-            format!("failed to bind host port for {shown}:{}:{}/{}: address already in use", range.start(), wish.container_port, wish.protocol)
+            format!(
+                "failed to bind host port for {shown}:{}:{}/{}: address already in use",
+                range.start(),
+                wish.container_port,
+                wish.protocol
+            )
         }
         Some(range) => format!("Bind for {shown}:{} failed: port is already allocated", range.start()),
     };
@@ -231,7 +260,12 @@ mod tests {
 
     #[test]
     fn ports_are_given_once() {
-        let wish = |range| PortWish { container_port: 80, protocol: Protocol::Tcp, host_ip: Some(IpAddr::from([127, 0, 0, 1])), host_ports: range };
+        let wish = |range| PortWish {
+            container_port: 80,
+            protocol: Protocol::Tcp,
+            host_ip: Some(IpAddr::from([127, 0, 0, 1])),
+            host_ports: range,
+        };
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let busy = held.local_addr().unwrap().port();
         let give = |wishes: &[PortWish], others: &[Sandbox]| ports(wishes, &network(), (true, false), "web", "e1", others);

@@ -62,7 +62,10 @@ impl Networks {
                     return Err(Error::refused(Kind::Conflict, format!("network with name {name} already exists")));
                 }
                 if other.interface() == network.interface() {
-                    return Err(Error::refused(Kind::Conflict, format!("bridge name {} is used by network {}", network.interface(), other.name)));
+                    return Err(Error::refused(
+                        Kind::Conflict,
+                        format!("bridge name {} is used by network {}", network.interface(), other.name),
+                    ));
                 }
                 taken.extend(other.pools.iter().map(|pool| pool.subnet));
             }
@@ -203,6 +206,12 @@ impl Networks {
         let mut all = sandbox::all(&self.run_root);
         all.retain(|s| sandbox::age_ms(&self.run_root, &s.container) < YOUNG_MS || alive(&s.container));
         all
+    }
+
+    /// What running containers have on the network.
+    #[must_use]
+    pub fn sandboxes(&self, alive: Alive<'_>) -> Vec<Sandbox> {
+        self.live(alive)
     }
 
     /// Makes rules and names say what is true. Whether there are new names to wait for.

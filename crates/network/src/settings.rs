@@ -241,7 +241,8 @@ mod tests {
     #[test]
     fn endpoints_are_read_and_checked() {
         let read = |text: &str| EndpointSettings::read(&serde_json::from_str(text).unwrap());
-        let settings = read(r#"{"IPAMConfig":{"IPv4Address":"10.0.0.9"},"Aliases":["a"],"MacAddress":null,"NetworkID":"x","DNSNames":null}"#).unwrap();
+        let settings =
+            read(r#"{"IPAMConfig":{"IPv4Address":"10.0.0.9"},"Aliases":["a"],"MacAddress":null,"NetworkID":"x","DNSNames":null}"#).unwrap();
         assert_eq!(settings.address(true), Some("10.0.0.9".parse().unwrap()));
         assert!(settings.check().is_ok());
         assert!(read(r#"{"IPAMConfig":{"IPv4Address":"fd00::1"}}"#).unwrap().check().is_err());

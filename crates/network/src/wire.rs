@@ -45,7 +45,9 @@ pub(crate) fn bridge(host: &mut Netlink, network: &Network, links: &[Link], note
     let made = host.create(&new);
     made.map_err(|source| Error::Kernel { what: format!("cannot make the bridge of network {}", network.name), source })?;
     let finish = |host: &mut Netlink| -> Result<u32> {
-        let there = host.link(&name)?.ok_or_else(|| Error::from(stead_sys::Error::new("find", &name, std::io::Error::from_raw_os_error(ENODEV))))?;
+        let there = host
+            .link(&name)?
+            .ok_or_else(|| Error::from(stead_sys::Error::new("find", &name, std::io::Error::from_raw_os_error(ENODEV))))?;
         addresses(host, network, there.index, &name)?;
         // The note comes last: a bridge without it is made again.
         host.note(there.index, note)?;
@@ -142,7 +144,10 @@ fn shared(host: &mut Netlink, namespace: BorrowedFd<'_>, plug: &Plug<'_>, mac: [
     let interface = &plug.endpoint.interface;
     let new = NewLink { name: interface, kind, mac, mtu: network.mtu(), master: None, namespace: Some(namespace), up: false };
     let made = host.create(&new);
-    made.map_err(|source| Error::Kernel { what: format!("this kernel cannot make an interface of driver {driver} for network {}", network.name), source })
+    made.map_err(|source| Error::Kernel {
+        what: format!("this kernel cannot make an interface of driver {driver} for network {}", network.name),
+        source,
+    })
 }
 
 /// The interface of the host under a network: the one that was named, else one that leads nowhere, as in Docker.

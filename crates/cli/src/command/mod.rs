@@ -82,6 +82,8 @@ pub(crate) enum Completes {
     Images,
     /// Volumes.
     Volumes,
+    /// Networks.
+    Networks,
     /// Containers, images and volumes.
     Objects,
     /// Files, left to the shell.

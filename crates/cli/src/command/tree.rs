@@ -1,7 +1,7 @@
 //! The tree of commands. Most commands exist twice, as in Docker: `stead run` and `stead container run`.
 
 use crate::command::{Act, Command, Completes, Flag, switch, text};
-use crate::{completion, container, image, serve, system, volume};
+use crate::{completion, container, image, network, serve, system, volume};
 
 /// The flags before the command.
 const GLOBAL: [Flag; 5] = [
@@ -33,6 +33,7 @@ pub(crate) static ROOT: Command = Command {
     act: Act::Group(&[
         &container::CONTAINER,
         &image::IMAGE,
+        &network::NETWORK,
         &volume::VOLUME,
         &system::SYSTEM,
         &container::attach::ATTACH,

@@ -43,7 +43,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 /// # Errors
 /// Status 125, in the engine's words.
 pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> {
-    let Asked { name, platform, pull, quiet, cidfile, config, host } = asked;
+    let Asked { name, platform, pull, quiet, cidfile, config, host, networking } = asked;
     // Before anything is made: a file that cannot be written must not leave a container behind.
     let id_file = cidfile.map(IdFile::begin).transpose()?;
     let reference = config.image.clone();
@@ -52,7 +52,7 @@ pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> 
     if pull == Pull::Always {
         fetch()?;
     }
-    let request = CreateRequest { name, config, host, platform: platform.clone(), ..CreateRequest::default() };
+    let request = CreateRequest { name, config, host, networking, platform: platform.clone() };
     let first = engine.container_create(request.clone());
     let created = match first {
         // The text is what tells a missing image from a missing volume or container; both are "not found".

@@ -139,7 +139,7 @@ fn row(one: &Summary, full: bool) -> Row {
         ("Command", crate::command::quote::go(&command)),
         ("CreatedAt", created.table()),
         ("RunningFor", listing::ago(created)),
-        ("Ports", String::new()),
+        ("Ports", super::ports::words(&one.ports)),
         ("State", one.state.clone()),
         ("Status", one.status.clone()),
         ("Size", size_words(one)),

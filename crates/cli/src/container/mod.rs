@@ -15,6 +15,7 @@ pub(crate) mod ls;
 pub(crate) mod options;
 pub(crate) mod pause;
 pub(crate) mod port;
+pub(crate) mod ports;
 pub(crate) mod prune;
 pub(crate) mod rename;
 pub(crate) mod restart;

@@ -8,17 +8,17 @@ use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch, t
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::listing::FORMAT_ONE;
-use crate::{container, image, inspect, volume};
+use crate::{container, image, inspect, network, volume};
 
 pub(crate) static INSPECT: Command = Command {
     name: "inspect",
     usage: "[OPTIONS] NAME|ID [NAME|ID...]",
     about: "Return low-level information on objects",
-    long: "Looks for a container, then an image, then a volume of that name.",
+    long: "Looks for a container, then an image, then a network, then a volume of that name.",
     flags: &[&[
         FORMAT_ONE,
         switch("size", Some('s'), "Display total file sizes if the type is container"),
-        text("type", None, "Only inspect objects of the given type").offers(Completes::Words(&["container", "image", "volume"])),
+        text("type", None, "Only inspect objects of the given type").offers(Completes::Words(&["container", "image", "network", "volume"])),
     ]],
     arity: Arity::AtLeast(1),
     completes: Completes::Objects,
@@ -29,14 +29,15 @@ pub(crate) static INSPECT: Command = Command {
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
     let kind = matches.filled("type");
-    if let Some(other) = kind.filter(|k| !matches!(*k, "container" | "image" | "volume")) {
-        let known = "must be one of \"container\", \"image\", \"volume\"";
+    if let Some(other) = kind.filter(|k| !matches!(*k, "container" | "image" | "network" | "volume")) {
+        let known = "must be one of \"container\", \"image\", \"network\", \"volume\"";
         return Err(Failure::plain(1, format!("unknown type: {other:?}: {known}")));
     }
     let sized = matches.on("size");
     inspect::show(context, matches, |engine, name| match kind {
         Some("container") => container::inspect::object(engine, name, sized),
         Some("image") => image::object(engine, name),
+        Some("network") => network::object(engine, name),
         Some(_) => volume::object(engine, name),
         None => any(engine, name, sized),
     })
@@ -51,6 +52,11 @@ fn any(engine: &Engine, name: &str, sized: bool) -> Result<Value, Failure> {
     }
     match engine.image_inspect(name) {
         Ok(value) => return Ok(value),
+        Err(gone) if matches!(gone.kind, Kind::NotFound | Kind::Invalid) => {}
+        Err(other) => return Err(other.into()),
+    }
+    match engine.network_inspect(name) {
+        Ok(view) => return serde_json::to_value(view).map_err(Failure::error),
         Err(gone) if matches!(gone.kind, Kind::NotFound | Kind::Invalid) => {}
         Err(other) => return Err(other.into()),
     }

@@ -67,14 +67,13 @@ impl Engine {
         keep_command(&mut config, &record.config.config);
         merge::with_image(&mut config, &record.config.config)?;
         let mut notes = fit(&mut host);
-        notes.extend(check::request(&config, &host)?);
+        let mut networking = super::config::NetworkingConfig::default();
+        notes.extend(check::request(&config, &host, &networking)?);
+        self.settle_networking(&mut config, &mut host, &mut networking)?;
         let mut points = self.merge_mounts(&config, &host)?;
         self.name_volumes(&mut points, &anonymous)?;
-        let mut container = Container {
-            created: created.unwrap_or_else(Time::now),
-            id,
-            ..self.draft(Some(name), config, host, Default::default(), &record)?
-        };
+        let mut container =
+            Container { created: created.unwrap_or_else(Time::now), id, ..self.draft(Some(name), config, host, networking, &record)? };
         super::start::log_config(&container)?;
         self.check_name(&container.name)?;
         let made = self.claim_volumes(&mut container, points, &mut notes)?;

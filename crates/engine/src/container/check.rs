@@ -1,6 +1,6 @@
 //! Refusing what cannot be: every option of `HostConfig` and `Config` is looked at before anything is made.
 
-use super::config::{Config, HostConfig, Ulimit};
+use super::config::{Config, HostConfig, NetworkingConfig, Ulimit};
 use super::{limits, modes};
 use crate::{Failure, Result};
 
@@ -11,7 +11,7 @@ const HOSTNAME_MAX: usize = 64;
 ///
 /// # Errors
 /// The first option that cannot be, by name and value.
-pub(super) fn request(config: &Config, host: &HostConfig) -> Result<Vec<String>> {
+pub(super) fn request(config: &Config, host: &HostConfig, networking: &NetworkingConfig) -> Result<Vec<String>> {
     restart(host)?;
     let mut warnings = limits::check(host, limits::When::Create)?;
     modes::check(config, host)?;
@@ -22,9 +22,8 @@ pub(super) fn request(config: &Config, host: &HostConfig) -> Result<Vec<String>>
         super::signal::parse(signal)?;
     }
     stead_runtime::capability::resolve(words(host.cap_add.as_ref()), words(host.cap_drop.as_ref()), host.privileged)?;
-    stead_network::Mode::parse(&host.network_mode)?;
+    super::network::check(config, host, networking)?;
     sysctls(host)?;
-    unsupported(host)?;
     warnings.extend(volume_driver(host));
     Ok(warnings)
 }
@@ -176,18 +175,6 @@ fn sysctls(host: &HostConfig) -> Result<()> {
     Ok(())
 }
 
-/// What docs/compat.md names as not there yet is refused, never dropped.
-fn unsupported(host: &HostConfig) -> Result<()> {
-    let refuse = |what: String| {
-        Err(Failure::new(stead_base::Kind::Unsupported, what).with_hint("docs/compat.md lists what this version does not do"))
-    };
-    let ports = |v: &serde_json::Value| v.as_object().is_some_and(|o| !o.is_empty());
-    if host.port_bindings.as_ref().is_some_and(ports) || host.publish_all_ports {
-        return refuse("publishing ports (-p, -P) needs a bridge network, which this version of stead does not have".to_owned());
-    }
-    Ok(())
-}
-
 fn volume_driver(host: &HostConfig) -> Option<String> {
     let ignored = !host.volume_driver.is_empty() && host.mounts.as_ref().is_some_and(|m| !m.is_empty());
     ignored.then(|| {
@@ -202,7 +189,7 @@ mod tests {
     use super::*;
 
     fn refused(host: &HostConfig) -> String {
-        request(&Config::default(), host).unwrap_err().message
+        request(&Config::default(), host, &NetworkingConfig::default()).unwrap_err().message
     }
 
     #[test]
@@ -211,7 +198,7 @@ mod tests {
             restart_policy: RestartPolicy { name: name.to_owned(), maximum_retry_count: n },
             ..HostConfig::default()
         };
-        assert!(request(&Config::default(), &with("on-failure", 3)).is_ok());
+        assert!(request(&Config::default(), &with("on-failure", 3), &NetworkingConfig::default()).is_ok());
         assert!(refused(&with("sometimes", 0)).contains("unknown policy 'sometimes'"));
         assert!(refused(&with("always", 3)).contains("can only be used with 'on-failure'"));
         assert!(refused(&HostConfig { auto_remove: true, ..with("always", 0) }).contains("AutoRemove"));
@@ -220,7 +207,7 @@ mod tests {
     #[test]
     fn sysctls_of_the_host_are_out_of_reach() {
         let with = |k: &str| HostConfig { sysctls: Some([(k.to_owned(), "1".to_owned())].into()), ..HostConfig::default() };
-        assert!(request(&Config::default(), &with("net.ipv4.ip_forward")).is_ok());
+        assert!(request(&Config::default(), &with("net.ipv4.ip_forward"), &NetworkingConfig::default()).is_ok());
         for bad in ["kernel.core_pattern", "vm.swappiness", "net./../kernel", "net..x"] {
             assert!(refused(&with(bad)).contains("not whitelisted"), "{bad}");
         }

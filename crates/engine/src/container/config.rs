@@ -65,6 +65,9 @@ pub struct Config {
     /// Seconds between that signal and `SIGKILL`; `-1` waits for ever.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stop_timeout: Option<i64>,
+    /// Hardware address in the first network; API 1.44 has it in the network's own settings.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "null_is_default")]
+    pub mac_address: String,
     /// Shell of the shell form.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shell: Option<Vec<String>>,

@@ -102,10 +102,10 @@ impl Engine {
         let mounts = self.activate_mounts(&container)?;
         self.tell_mounted(&container);
         let stopped = Stopped { engine: self, container, _hold: hold };
-        let plan = self.plan(&stopped.container, &layer, mounts)?;
+        let plan = self.plan(&stopped.container, &layer, mounts, stead_runtime::NetNamespace::None)?;
         let missing = |source: &Source| matches!(source, Source::Path(path) if !path.exists());
         if plan.engine_files.iter().any(|file| missing(&file.source)) {
-            self.write_engine_files(&stopped.container)?;
+            self.write_engine_files(&stopped.container, None)?;
         }
         let mounts: Vec<_> = plan.engine_files.into_iter().chain(plan.mounts).collect();
         let view = view::open_stopped(&plan.rootfs, &mounts)?;

@@ -44,9 +44,10 @@ impl Engine {
     /// `No such image: x` ([`Kind::NotFound`]); everything that is refused is refused before anything is made, and what a later
     /// failure had made already is taken back.
     pub fn container_create(&self, request: CreateRequest) -> Result<Created> {
-        let CreateRequest { name, mut config, mut host, networking, platform } = request;
-        let mut warnings = check::request(&config, &host)?;
+        let CreateRequest { name, mut config, mut host, mut networking, platform } = request;
+        let mut warnings = check::request(&config, &host, &networking)?;
         self.pin_modes(&mut host)?;
+        self.settle_networking(&mut config, &mut host, &mut networking)?;
         host.memory_swap = super::update::memory_swap(&host);
         if let Some(name) = &name {
             names::check_container(name.trim_start_matches('/')).map_err(Failure::invalid)?;

@@ -22,7 +22,7 @@ impl Engine {
         }
         view.insert("Mounts".to_owned(), container.mounts.iter().map(stead_mount::view::inspect).collect());
         view.insert("Config".to_owned(), config(&container));
-        view.insert("NetworkSettings".to_owned(), network_settings(&container, &now));
+        view.insert("NetworkSettings".to_owned(), self.network_settings(&container, &now));
         Ok(Value::Object(view))
     }
 
@@ -110,7 +110,7 @@ fn host_config(container: &Container) -> Value {
     if host.runtime.is_empty() {
         "stead".clone_into(&mut host.runtime);
     }
-    host.network_mode = network_mode(container);
+    host.network_mode = super::endpoints::network_mode(container);
     host.masked_paths.get_or_insert_with(|| if host.privileged { Vec::new() } else { stead_runtime::defaults::masked_paths() });
     host.readonly_paths.get_or_insert_with(|| if host.privileged { Vec::new() } else { stead_runtime::defaults::readonly_paths() });
     serde_json::to_value(host).unwrap_or(Value::Null)
@@ -120,31 +120,4 @@ pub(super) fn config(container: &Container) -> Value {
     let mut config = container.config.clone();
     config.hostname = super::plan::hostname(container);
     serde_json::to_value(config).unwrap_or(Value::Null)
-}
-
-/// What `NetworkMode` shows: `none` where nothing was asked, because a loopback is all there is.
-pub(super) fn network_mode(container: &Container) -> String {
-    match container.host.network_mode.as_str() {
-        "" | "default" => "none".to_owned(),
-        other => other.to_owned(),
-    }
-}
-
-/// An endpoint without an address, as the networks host and none have.
-pub(super) fn endpoint() -> Value {
-    json!({
-        "IPAMConfig": null, "Links": null, "Aliases": null, "MacAddress": "", "DriverOpts": null, "GwPriority": 0,
-        "NetworkID": "", "EndpointID": "", "Gateway": "", "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
-        "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "DNSNames": null,
-    })
-}
-
-fn network_settings(container: &Container, now: &Now) -> Value {
-    let key = if now.is_running() { format!("/proc/{}/ns/net", now.pid()) } else { String::new() };
-    json!({
-        "Bridge": "", "SandboxID": "", "SandboxKey": key, "Ports": {}, "HairpinMode": false, "LinkLocalIPv6Address": "",
-        "LinkLocalIPv6PrefixLen": 0, "SecondaryIPAddresses": null, "SecondaryIPv6Addresses": null, "EndpointID": "", "Gateway": "",
-        "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0, "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "", "MacAddress": "",
-        "Networks": { network_mode(container): endpoint() },
-    })
 }

@@ -107,6 +107,7 @@ impl Engine {
             }
             let now = self.now(&container.id);
             let wanted = (everything || now.is_alive()) && bounds.hold(&container) && matches(&options.filters, &container, &now);
+            let wanted = wanted && self.passes_network(&options.filters, &container);
             let descends = ancestors.as_ref().is_none_or(|ids| ids.contains(&container.image) || ids.contains(&container.config.image));
             if wanted && descends {
                 let line = self.summary(&container, &now, moment, options.size)?;
@@ -140,7 +141,7 @@ impl Engine {
 
     fn summary(&self, container: &Container, now: &Now, moment: Time, size: bool) -> Result<Summary> {
         let sizes = if size { Some(self.container_size(container)?) } else { None };
-        let network = stead_network::Mode::parse(&container.host.network_mode)?.network_name();
+        let sandbox = self.sandbox(container, now);
         Ok(Summary {
             id: container.id.clone(),
             names: vec![format!("/{}", container.name)],
@@ -148,14 +149,14 @@ impl Engine {
             image_id: container.image.clone(),
             command: command_line(&container.args()),
             created: container.created.seconds(),
-            ports: Vec::new(),
+            ports: super::endpoints::port_list(container, sandbox.as_ref()),
             size_rw: sizes.map(|s| s.0),
             size_root_fs: sizes.map(|s| s.1),
             labels: container.config.labels.clone(),
             state: now.status.to_owned(),
             status: now.words(moment),
-            host_config: serde_json::json!({ "NetworkMode": super::inspect::network_mode(container) }),
-            network_settings: serde_json::json!({ "Networks": { network: super::inspect::endpoint() } }),
+            host_config: serde_json::json!({ "NetworkMode": super::endpoints::network_mode(container) }),
+            network_settings: serde_json::json!({ "Networks": self.endpoints(container, sandbox.as_ref()) }),
             mounts: container.mounts.iter().map(stead_mount::view::inspect).collect(),
         })
     }
@@ -190,7 +191,6 @@ fn matches(filters: &Filters, container: &Container, now: &Now) -> bool {
     let exited = |wanted: &str| matches!(now.status, "exited") && now.exit_code().to_string() == wanted;
     let policy =
         |wanted: &str| container.host.restart_policy.name == wanted || (wanted == "no" && container.host.restart_policy.name.is_empty());
-    let network = |wanted: &str| super::inspect::network_mode(container) == wanted;
     // There is no swarm whose tasks they could be.
     !filters.flag("is-task").ok().flatten().unwrap_or(false)
         && filters.any("id", |wanted| container.id.starts_with(wanted))
@@ -198,7 +198,6 @@ fn matches(filters: &Filters, container: &Container, now: &Now) -> bool {
         && filters.any("status", |wanted| now.status == wanted)
         && filters.any("exited", exited)
         && filters.any("volume", volume)
-        && filters.any("network", network)
         && filters.any("restart-policy", policy)
         && filters.labels(&container.config.labels)
 }

@@ -208,7 +208,7 @@ impl Engine {
     }
 
     /// Keeps a start, a look from outside and a removal of this container apart.
-    pub(super) fn hold_rootfs(&self, id: &str) -> Result<writable::Hold> {
+    pub(crate) fn hold_rootfs(&self, id: &str) -> Result<writable::Hold> {
         Ok(writable::hold(&self.run_root, id)?)
     }
 

@@ -12,7 +12,7 @@ use crate::{Engine, Failure, Result};
 
 impl Engine {
     /// The plan of one start. `mounts` are the user's, lowered and in depth order.
-    pub(super) fn plan(&self, container: &Container, writable: &Writable, mounts: Vec<Mount>) -> Result<Plan> {
+    pub(super) fn plan(&self, container: &Container, writable: &Writable, mounts: Vec<Mount>, net: NetNamespace) -> Result<Plan> {
         let host = &container.host;
         let lower = stead_layer::lower_dirs(&self.root, &diff_ids(container)?);
         let mut rootfs = Mount::rootfs(lower, Some(writable.upper.clone()), Some(writable.work.clone()));
@@ -33,11 +33,11 @@ impl Engine {
             mounts,
             engine_files,
             process: process(container)?,
-            namespaces: self.namespaces(host, net(host)?)?,
+            namespaces: self.namespaces(host, net)?,
             no_ipc_files: host.ipc_mode == "none",
             cgroup: limits(container)?,
             devices: devices(host),
-            sysctls: host.sysctls.clone().unwrap_or_default(),
+            sysctls: sysctls(host),
             shm_size: unsigned(host.shm_size),
             masked_paths: paths(host, host.masked_paths.as_ref(), defaults::masked_paths),
             readonly_paths: paths(host, host.readonly_paths.as_ref(), defaults::readonly_paths),
@@ -125,11 +125,14 @@ fn environment(container: &Container) -> Vec<String> {
     env
 }
 
-fn net(host: &HostConfig) -> Result<NetNamespace> {
-    Ok(match Mode::parse(&host.network_mode)? {
-        Mode::Host => NetNamespace::Host,
-        Mode::None | Mode::Default => NetNamespace::None,
-    })
+/// What was asked, and what Docker sets in a network namespace that is the container's own: any user may listen on any port, and ping.
+fn sysctls(host: &HostConfig) -> std::collections::BTreeMap<String, String> {
+    let mut all = host.sysctls.clone().unwrap_or_default();
+    if Mode::parse(&host.network_mode).is_private() {
+        all.entry("net.ipv4.ip_unprivileged_port_start".to_owned()).or_insert_with(|| "0".to_owned());
+        all.entry("net.ipv4.ping_group_range".to_owned()).or_insert_with(|| "0 2147483647".to_owned());
+    }
+    all
 }
 
 /// What a container may use, as the runtime is told.

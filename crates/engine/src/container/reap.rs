@@ -17,9 +17,16 @@ impl Engine {
         if self.now(&container.id).is_alive() {
             return Ok(());
         }
+        self.release_ended_network(&container)?;
         if container.host.auto_remove {
             return self.remove_stopped(&container, true);
         }
         self.release_mounts(&container)
+    }
+
+    /// Gives back what the container has on the network, unless somebody starts it at this very moment.
+    pub(super) fn release_ended_network(&self, container: &super::record::Container) -> Result<()> {
+        let _held = self.hold_rootfs(&container.id)?;
+        if self.now(&container.id).is_alive() { Ok(()) } else { self.release_network(container) }
     }
 }

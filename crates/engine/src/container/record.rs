@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 use stead_base::time::Time;
 use stead_mount::{MountPoint, MountType};
+use stead_network::Mode;
 use stead_store::{Record, Ref};
 
 use super::config::{Config, HostConfig, NetworkingConfig};
@@ -64,6 +65,22 @@ impl Container {
     /// The names of the volumes it mounts.
     pub(crate) fn volumes(&self) -> impl Iterator<Item = &str> {
         self.mounts.iter().filter(|m| m.kind == MountType::Volume && !m.name.is_empty()).map(|m| m.name.as_str())
+    }
+
+    /// The networks it is in, by what its record calls them, the one of `eth0` first.
+    pub(crate) fn networks(&self) -> Vec<String> {
+        let asked = &self.networking.endpoints_config;
+        let primary = match Mode::parse(&self.host.network_mode) {
+            Mode::Host => return vec![stead_network::HOST.to_owned()],
+            Mode::None => return vec![stead_network::NONE.to_owned()],
+            Mode::Container(_) => return Vec::new(),
+            // Records of versions without bridges name none.
+            Mode::Default if asked.is_empty() => return vec![stead_network::BRIDGE.to_owned()],
+            Mode::Default => stead_network::BRIDGE.to_owned(),
+            Mode::Network(name) => name,
+        };
+        let first = asked.contains_key(&primary).then(|| primary.clone());
+        first.into_iter().chain(asked.keys().filter(|name| **name != primary).cloned()).collect()
     }
 
     /// The volumes that nobody named: `--rm` and `rm -v` delete them.

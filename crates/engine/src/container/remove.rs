@@ -76,6 +76,7 @@ impl Engine {
     /// The common end of `rm`, `--rm` and a failed create.
     pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<()> {
         self.release_mounts(container)?;
+        self.release_ended_network(container)?;
         self.unmake(&container.id)?;
         self.emit_container(container, "destroy", &[]);
         if volumes {

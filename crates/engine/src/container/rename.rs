@@ -39,6 +39,7 @@ impl Engine {
             // A monitor that has just gone has nothing more to say under the old name.
             drop(client.set_attributes(&container_attributes(&container)));
         }
+        self.networks.rename(&id, &old, wanted, &|id| self.is_looked_after(id))?;
         self.emit_container(&container, "rename", &[("oldName", &format!("/{old}"))]);
         Ok(())
     }

@@ -2,8 +2,8 @@
 
 use stead_base::Kind;
 use stead_layer::writable;
-use stead_monitor::{Client, LogConfig, MonitorConfig, RestartPolicy, vigil};
-use stead_network::files::{self, Files, Resolver};
+use stead_monitor::{Client, HeldPort, LogConfig, MonitorConfig, RestartPolicy, vigil};
+use stead_network::Sandbox;
 
 use super::record::Container;
 use super::signal;
@@ -43,18 +43,32 @@ impl Engine {
         self.prepare_held(&container).inspect_err(|_failure| {
             // What was activated for a start that did not come is let go; a failure of that is found by `system check`.
             drop(self.release_mounts(&container));
+            drop(self.release_network(&container));
         })
     }
 
     fn prepare_held(&self, container: &Container) -> Result<Client> {
         let layer = writable::ensure(&self.root, &container.id)?;
-        let mounts = self.activate_mounts(container)?;
+        // The kernel takes its time for interfaces; the mounts need none of it.
+        let (network, mounts) = std::thread::scope(|scope| {
+            let network = scope.spawn(|| self.prepare_network(container));
+            let mounts = self.activate_mounts(container);
+            let panicked = |_panic| Err(Failure::new(Kind::Internal, "the network's thread panicked"));
+            (network.join().unwrap_or_else(panicked), mounts)
+        });
+        let (network, mounts) = (network?, mounts?);
         self.tell_life_begins(container);
-        self.write_engine_files(container)?;
-        let plan = self.plan(container, &layer, mounts)?;
+        self.write_engine_files(container, network.sandbox.as_ref())?;
+        let plan = self.plan(container, &layer, mounts, network.namespace)?;
         let bytes = serde_json::to_vec(&plan).map_err(|e| Failure::new(Kind::Internal, format!("plan of {}: {e}", container.id)))?;
         stead_runtime::spec::write(&self.run_root, &container.id, &bytes)?;
-        Ok(stead_monitor::spawn(&self.monitor_config(container)?)?)
+        let config = self.monitor_config(container, network.sandbox.as_ref())?;
+        let mut client = stead_monitor::spawn_with(&config, network.held)?;
+        if network.sandbox.is_some() {
+            // From here on the monitor's lock says whose the addresses and ports are.
+            client.attached()?;
+        }
+        Ok(client)
     }
 
     /// Tells a prepared monitor to begin.
@@ -95,24 +109,7 @@ impl Engine {
         }
     }
 
-    pub(super) fn write_engine_files(&self, container: &Container) -> Result<()> {
-        let (config, host) = (&container.config, &container.host);
-        let hostname = super::plan::hostname(container);
-        let on_host = host.network_mode == "host";
-        let host_resolv = std::fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-        let list = |l: &Option<Vec<String>>| l.clone().unwrap_or_default();
-        let (servers, search, options) = (list(&host.dns), list(&host.dns_search), list(&host.dns_options));
-        let hosts = match std::fs::read_to_string("/etc/hosts") {
-            // On the host's network the host's names hold.
-            Ok(text) if on_host && host.extra_hosts.is_none() => text,
-            _ => files::hosts(&hostname, &config.domainname, &list(&host.extra_hosts)),
-        };
-        let resolv = files::resolv(&Resolver { host: &host_resolv, servers: &servers, search: &search, options: &options });
-        let files = Files { hosts, hostname: format!("{hostname}\n"), resolv };
-        Ok(files::write(&self.root.container(&container.id), &files)?)
-    }
-
-    fn monitor_config(&self, container: &Container) -> Result<MonitorConfig> {
+    fn monitor_config(&self, container: &Container, sandbox: Option<&Sandbox>) -> Result<MonitorConfig> {
         let (config, host) = (&container.config, &container.host);
         Ok(MonitorConfig {
             id: container.id.clone(),
@@ -130,6 +127,7 @@ impl Engine {
             },
             tty: config.tty,
             console_size: host.console_size.map(|[rows, cols]| (rows, cols)).filter(|size| *size != (0, 0)),
+            ports: sandbox.map(held_ports).unwrap_or_default(),
             cleanup_argv: self.cleanup_argv(&container.id),
             attributes: container_attributes(container),
         })
@@ -149,6 +147,20 @@ impl Engine {
         ]
         .into()
     }
+}
+
+/// The host's ports that lead to a container.
+fn held_ports(sandbox: &Sandbox) -> Vec<HeldPort> {
+    let held = sandbox.ports.iter().map(|port| HeldPort {
+        protocol: port.protocol.to_string(),
+        address: port.host_ip,
+        port: port.host_port,
+        refusal: format!(
+            "failed to set up container networking: driver failed programming external connectivity on endpoint {}: failed to bind host port {}:{}/{}: address already in use",
+            sandbox.name, port.host_ip, port.host_port, port.protocol
+        ),
+    });
+    held.collect()
 }
 
 /// The restart policy as the monitor knows it.

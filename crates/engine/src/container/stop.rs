@@ -49,6 +49,7 @@ impl Engine {
             client.claim_cleanup()?;
             ended(client.stop(signal, timeout))?;
             self.release_mounts(&container)?;
+            self.release_ended_network(&container)?;
             client.cleanup_done();
         }
         self.container_start(&container.id)?;

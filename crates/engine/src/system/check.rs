@@ -11,7 +11,7 @@ use crate::{Engine, Failure, Result};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Finding {
-    /// `container`, `volume`, `layer`, `mount`, `store`.
+    /// `container`, `volume`, `layer`, `mount`, `network`, `store`.
     pub room: &'static str,
     /// What it is about.
     pub subject: String,
@@ -56,6 +56,7 @@ impl Engine {
         self.check_containers(repair, &mut report)?;
         self.check_mounts(repair, &mut report)?;
         self.check_images(repair, &mut report)?;
+        self.check_networks(repair, &mut report)?;
         if repair {
             for id in writable::clear_staging(&self.root, &self.run_root)? {
                 report.add("container", id, "left by an adoption that did not end; removed", true);
@@ -150,6 +151,13 @@ impl Engine {
         let alive = |holder: &str| self.now(holder).is_alive();
         for finding in stead_mount::activate::recover(&self.run_root, repair, &alive)? {
             report.add("mount", finding.subject, finding.problem, finding.repaired);
+        }
+        Ok(())
+    }
+
+    fn check_networks(&self, repair: bool, report: &mut Report) -> Result<()> {
+        for finding in self.networks.check(repair, &|id| self.is_looked_after(id))? {
+            report.add("network", finding.subject, finding.problem, repair);
         }
         Ok(())
     }

@@ -61,7 +61,8 @@ impl Engine {
         let going: BTreeSet<&str> = containers.iter().map(|candidate| candidate.id.as_str()).collect();
         let volumes = if prune.volumes { self.volumes_of_nobody_but(&going, &labels(&prune.filters))? } else { Vec::new() };
         let images = self.images_of_nobody_but(&going, prune)?;
-        Ok(SystemPlan { containers, networks: Vec::new(), volumes, images })
+        let networks = self.network_prune_plan(&prune.filters, &going)?.into_iter().map(|network| network.name).collect();
+        Ok(SystemPlan { containers, networks, volumes, images })
     }
 
     /// Removes containers that do not run, then what only they used. What is taken into use in between stays.
@@ -72,6 +73,7 @@ impl Engine {
         check(prune)?;
         let containers = self.container_prune(&prune.filters)?;
         let mut pruned = SystemPruned { containers: containers.deleted, reclaimed: containers.reclaimed, ..SystemPruned::default() };
+        pruned.networks = self.network_prune(&prune.filters)?;
         if prune.volumes {
             let volumes = self.volume_prune(&labels(&prune.filters), false)?;
             pruned.volumes = volumes.deleted;

@@ -273,6 +273,8 @@ impl Server {
         self.state.status = Status::Exited;
         self.save_state();
         self.listener = None;
+        // Whoever is told may give them to the next life at once.
+        self.ports.clear();
         crate::tolerate(rustix::fs::unlink(self.config.run_root().monitor_socket(&self.config.id)));
         self.lock = None;
     }

@@ -33,6 +33,8 @@ pub(super) struct Server {
     pub(super) listener: Option<OwnedFd>,
     pub(super) log: Option<Writer>,
     signals: OwnedFd,
+    /// Published ports, kept from everybody else while the container lives.
+    pub(super) ports: Vec<OwnedFd>,
     pub(super) connections: BTreeMap<u64, Connection>,
     next_token: u64,
     pub(super) life: Life,
@@ -76,6 +78,7 @@ impl Server {
             listener: Some(shop.listener),
             log: shop.log,
             signals: shop.signals,
+            ports: shop.ports,
             connections: BTreeMap::from([(0, first)]),
             next_token: 1,
             life: Life::Prepared,

@@ -59,6 +59,7 @@ impl Bench {
             stdin: Stdin::Closed,
             tty: false,
             console_size: None,
+            ports: Vec::new(),
             cleanup_argv: Vec::new(),
             attributes: BTreeMap::new(),
         };

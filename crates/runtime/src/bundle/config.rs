@@ -88,7 +88,12 @@ fn namespaces(plan: &Plan) -> Value {
     }
     match &wanted.net {
         NetNamespace::None => list.push(json!({"type": "network"})),
-        NetNamespace::Path(path) => list.push(json!({"type": "network", "path": path})),
+        NetNamespace::Path(path) => {
+            // Our own descriptors have another name for the program that reads this.
+            let own = format!("/proc/{}", std::process::id());
+            let path = path.strip_prefix("/proc/self").map_or_else(|_other| path.clone(), |rest| PathBuf::from(&own).join(rest));
+            list.push(json!({"type": "network", "path": path}));
+        }
         NetNamespace::Host => {}
     }
     json!(list)

@@ -13,10 +13,9 @@ pub(super) fn resolve(matches: &Matches) -> Result<HostConfig, String> {
         values::check_mode(flag, matches.text(flag).unwrap_or_default())?;
     }
     let security = security::resolve(matches.list("security-opt"))?;
-    let network = matches.filled("network").or_else(|| matches.filled("net")).unwrap_or("default");
     let mut host = HostConfig {
         log_config: logging(matches)?,
-        network_mode: network.to_owned(),
+        publish_all_ports: matches.on("publish-all"),
         restart_policy: values::restart(matches.text("restart").unwrap_or("no"))?,
         auto_remove: matches.on("rm"),
         console_size: console_size(),

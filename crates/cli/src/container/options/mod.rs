@@ -2,6 +2,7 @@
 
 pub(crate) mod files;
 mod host;
+mod network;
 mod refused;
 mod security;
 pub(crate) mod table;
@@ -13,7 +14,7 @@ use std::collections::BTreeMap;
 use std::env;
 use std::path::PathBuf;
 
-use stead_engine::container::config::{Config, Empty, HostConfig};
+use stead_engine::container::config::{Config, Empty, HostConfig, NetworkingConfig};
 use stead_mount::parse::short::{self, Short};
 
 use crate::command::Matches;
@@ -37,6 +38,8 @@ pub(crate) struct Asked {
     pub(crate) config: Config,
     /// What depends on it.
     pub(crate) host: HostConfig,
+    /// Its networks.
+    pub(crate) networking: NetworkingConfig,
 }
 
 /// When the image is pulled.
@@ -68,6 +71,8 @@ pub(crate) fn resolve(matches: &Matches) -> Result<Asked, Failure> {
     };
     let mut host = host::resolve(matches).map_err(refuse)?;
     let mut config = config(matches).map_err(refuse)?;
+    let networking = network::resolve(matches, &mut host).map_err(refuse)?;
+    host.port_bindings = network::published(matches, &mut config.exposed_ports).map_err(refuse)?;
     storage(matches, &mut config, &mut host).map_err(refuse)?;
     if host.auto_remove && !matches!(host.restart_policy.name.as_str(), "" | "no") {
         return Err(refuse("conflicting options: cannot specify both --restart and --rm".to_owned()));
@@ -81,7 +86,7 @@ pub(crate) fn resolve(matches: &Matches) -> Result<Asked, Failure> {
         host.container_id_file = path.display().to_string();
     }
     let filled = |name: &str| matches.filled(name).map(str::to_owned);
-    Ok(Asked { name: filled("name"), platform: filled("platform"), pull, quiet: matches.on("quiet"), cidfile, config, host })
+    Ok(Asked { name: filled("name"), platform: filled("platform"), pull, quiet: matches.on("quiet"), cidfile, config, host, networking })
 }
 
 fn config(matches: &Matches) -> Result<Config, String> {

@@ -12,15 +12,8 @@ pub(super) fn first(matches: &Matches) -> Option<String> {
 }
 
 fn reason(name: &str, value: &str) -> Option<&'static str> {
-    const NETWORKS: &str = "this version has no bridge networks; use --network host to reach the network, or --network none";
     const HEALTH: &str = "this version runs no health checks; --no-healthcheck is accepted";
     match name {
-        "publish" => Some("ports are published through bridge networks, which this version does not have; use --network host"),
-        "publish-all" if value == "true" => {
-            Some("ports are published through bridge networks, which this version does not have; use --network host")
-        }
-        "network" | "net" if !matches!(value, "host" | "none" | "default" | "") => Some(NETWORKS),
-        "network-alias" | "ip" | "ip6" | "link" | "link-local-ip" | "mac-address" => Some(NETWORKS),
         "health-cmd" | "health-interval" | "health-retries" | "health-start-interval" | "health-start-period" | "health-timeout" => {
             Some(HEALTH)
         }

@@ -41,14 +41,6 @@ fn mount(value: &str) -> Result<(), String> {
     stead_mount::parse::long(value, std::path::Path::new("/")).map(drop).map_err(|e| e.to_string())
 }
 
-fn network(value: &str) -> Result<(), String> {
-    let known = |key: &str| ["name", "alias", "ip", "ip6", "mac-address", "link-local-ip", "driver-opt", "gw-priority"].contains(&key);
-    match value.split(',').find_map(|field| field.split_once('=').filter(|(k, _)| !known(&k.to_lowercase()))) {
-        Some((key, _)) => Err(format!("invalid field key {key}")),
-        None => Ok(()),
-    }
-}
-
 /// Files and devices the container sees.
 pub(crate) const STORAGE: [Flag; 11] = [
     list("device", None, "Add a host device to the container").offers(Completes::Files),
@@ -149,19 +141,18 @@ pub(crate) const NETWORK: [Flag; 20] = [
     list("dns-option", None, "Set DNS options"),
     list("dns-opt", None, "Set DNS options").hidden(),
     list("dns-search", None, "Set custom DNS search domains"),
-    text("ip", None, "IPv4 address (e.g., 172.30.100.104)").hidden(),
-    text("ip6", None, "IPv6 address (e.g., 2001:db8::33)").hidden(),
+    text("ip", None, "IPv4 address (e.g., 172.30.100.104)"),
+    text("ip6", None, "IPv6 address (e.g., 2001:db8::33)"),
     text("ipc", None, "IPC mode to use"),
-    list("link", None, "Add link to another container").hidden(),
+    list("link", None, "Add link to another container").offers(Completes::Containers),
     list("link-local-ip", None, "Container IPv4/IPv6 link-local addresses").hidden(),
-    text("mac-address", None, "Container MAC address (e.g., 92:d0:c6:0a:29:33)").hidden(),
-    value("network", None, "network", network, "Connect a container to a network (host or none; without it, a loopback of its own)")
-        .offers(Completes::Words(&["host", "none"])),
-    value("net", None, "network", network, "Connect a container to a network").hidden(),
-    list("network-alias", None, "Add network-scoped alias for the container").hidden(),
+    text("mac-address", None, "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
+    value("network", None, "network", any, "Connect a container to a network").or("default").offers(Completes::Networks),
+    value("net", None, "network", any, "Connect a container to a network").hidden(),
+    list("network-alias", None, "Add network-scoped alias for the container"),
     text("pid", None, "PID namespace to use"),
-    list("publish", Some('p'), "Publish a container's port(s) to the host").hidden(),
-    switch("publish-all", Some('P'), "Publish all exposed ports to random ports").hidden(),
+    list("publish", Some('p'), "Publish a container's port(s) to the host"),
+    switch("publish-all", Some('P'), "Publish all exposed ports to random ports"),
     text("userns", None, "User namespace to use"),
     text("uts", None, "UTS namespace to use"),
 ];
