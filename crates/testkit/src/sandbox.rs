@@ -197,6 +197,7 @@ impl Sandbox {
             }
         }
         // The kernel takes a dead container's interface away in its own time.
+        let began = Instant::now();
         while began.elapsed() < Duration::from_secs(8) && !netns::endpoints(&self.root).is_empty() {
             std::thread::sleep(Duration::from_millis(10));
         }

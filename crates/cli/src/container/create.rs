@@ -52,6 +52,10 @@ pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> 
     if pull == Pull::Always {
         fetch()?;
     }
+    // The engine finds this out at the start, as Docker's does; here it is found out before a container is left behind.
+    for network in networking.endpoints_config.keys() {
+        engine.network_resolve(network).map_err(Failure::engine_run)?;
+    }
     let request = CreateRequest { name, config, host, networking, platform: platform.clone() };
     let first = engine.container_create(request.clone());
     let created = match first {

@@ -31,7 +31,7 @@ fn a_killed_monitor_is_noticed_and_the_container_can_go_on() {
 fn check_finds_and_repair_mends_and_data_stays() {
     let Some(s) = beyond_the_peer("system check") else { return };
     s.ok("run -d --name cc -v data:/d --tmpfs /t busybox sh -c 'echo kept >/d/f; sleep 600'");
-    s.eventually("written", || s.data("data").join("f").exists());
+    s.eventually("written", || std::fs::read_to_string(s.data("data").join("f")).is_ok_and(|text| text == "kept\n"));
     kill_monitors(&s);
     s.ok("system check --repair");
     assert!(mounts_below(s.root()).is_empty() && mounts_below(s.run_root()).is_empty());

@@ -62,7 +62,7 @@ impl Engine {
                 .with_hint(format!("'stead rm -f {id}' removes it with what it wrote outside of volumes")));
         }
         self.end(id)?;
-        self.unmake(id)
+        self.unmake(id).map(drop)
     }
 
     /// Ends a container for good: no restart policy brings it back.
@@ -77,8 +77,10 @@ impl Engine {
     pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<()> {
         self.release_mounts(container)?;
         self.release_ended_network(container)?;
-        self.unmake(&container.id)?;
-        self.emit_container(container, "destroy", &[]);
+        // The monitor's clean-up may be at it too: whoever ends the record says so.
+        if self.unmake(&container.id)? {
+            self.emit_container(container, "destroy", &[]);
+        }
         if volumes {
             for name in container.anonymous_volumes() {
                 self.remove_unused_volume(name)?;
@@ -88,17 +90,19 @@ impl Engine {
     }
 
     /// The record becomes the memory of a removal, in one commit; then the files go. Killed in between, the next sweep goes on.
-    fn unmake(&self, id: &str) -> Result<()> {
+    /// Whether there was a record.
+    fn unmake(&self, id: &str) -> Result<bool> {
         let held = self.hold_rootfs(id)?;
         let finished = self.finished_removals()?;
-        self.store.publish(|tx| {
-            tx.turn::<Container, _>(id, &Removed { id: id.to_owned() })?;
+        let was_there = self.store.publish(|tx| {
+            let was_there = tx.turn::<Container, _>(id, &Removed { id: id.to_owned() })?;
             for id in &finished {
                 tx.delete::<Removed>(id)?;
             }
-            Ok::<_, Failure>(())
+            Ok::<_, Failure>(was_there)
         })?;
-        self.finish(id, held)
+        self.finish(id, held)?;
+        Ok(was_there)
     }
 
     /// Removals whose directories are durably gone, so that nothing has to be remembered of them. Asked for by the next removals, because a
