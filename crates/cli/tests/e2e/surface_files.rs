@@ -100,6 +100,12 @@ fn an_export_is_the_whole_tree_without_volumes() {
     assert_eq!(piped.len() % 512, 0);
     assert!(piped.len() > 100_000);
     s.ok("start ex");
+    s.ok("stop -t 0 ex");
+    // A reader that does not read keeps nobody from starting it.
+    let mut slow = s.cli().args(["export", "ex"]).spawn();
+    s.ok("start ex");
+    slow.kill().unwrap();
+    slow.wait().unwrap();
     s.x("export -o /nope/x ex").exits(1).says("failed to export container");
     s.x("export nope").exits(1).says("No such container: nope");
 }

@@ -99,6 +99,7 @@ const REFUSED: &[(&str, &str)] = &[
     ("--memory-reservation 1m", "Minimum memory reservation allowed is 6MB"),
     ("--oom-score-adj 2000", "range for oom score adj is [-1000, 1000]"),
     ("--io-maxiops 5", "Windows"),
+    ("--runtime nosuch", "unknown or invalid runtime name: nosuch"),
 ];
 
 #[test]

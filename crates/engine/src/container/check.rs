@@ -16,6 +16,7 @@ pub(super) fn request(config: &Config, host: &HostConfig, networking: &Networkin
     let mut warnings = limits::check(host, limits::When::Create)?;
     modes::check(config, host)?;
     security(host)?;
+    runtime(host)?;
     names(config, host)?;
     host.ulimits.iter().flatten().try_for_each(ulimit)?;
     if let Some(signal) = &config.stop_signal {
@@ -93,7 +94,20 @@ pub(super) fn security(host: &HostConfig) -> Result<Security> {
     Ok(decided)
 }
 
+/// Docker knows its runtimes by name; here a name is that of a program of the system.
+fn runtime(host: &HostConfig) -> Result<()> {
+    match super::plan::runtime(host) {
+        Some(name) if stead_runtime::bundle::find(&name).is_err() => {
+            Err(Failure::invalid(format!("unknown or invalid runtime name: {name}")))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn names(config: &Config, host: &HostConfig) -> Result<()> {
+    if host.annotations.iter().flatten().any(|(key, _)| key.is_empty()) {
+        return Err(Failure::invalid("invalid Annotations: the empty string is not permitted as an annotation key"));
+    }
     if config.hostname.len() > HOSTNAME_MAX {
         return Err(Failure::invalid(format!("invalid hostname: {} is longer than {HOSTNAME_MAX} characters", config.hostname)));
     }

@@ -20,36 +20,32 @@ const LOOKS_MAX: u32 = 100;
 const LOOK_PAUSE: Duration = Duration::from_millis(20);
 
 impl Engine {
-    /// The container's files as a tar stream, produced while it is read. A stopped one cannot be started meanwhile.
+    /// The container's files as a tar stream, produced while it is read. However slowly that is, it keeps nobody from starting the container.
     ///
     /// # Errors
     /// No such container; its root file system cannot be opened.
     pub fn container_export(&self, typed: &str) -> Result<Box<dyn Read + Send>> {
         let container = self.container(typed)?;
-        let (root, held) = self.rootfs_of(&container)?;
+        let root = self.rootfs_of(&container)?;
         let options = ReadOptions { name: Some(String::new()), ..ReadOptions::default() };
         let (_, stream) = stead_archive::read(root.as_fd(), Path::new("/"), &options)?;
         self.emit_container(&container, "export", &[]);
-        Ok(Box::new(Exported { stream, _root: root, _held: held }))
+        Ok(Box::new(Exported { stream, _root: root }))
     }
 
-    /// The root file system by one descriptor, and what keeps a stopped one from being started.
-    fn rootfs_of(&self, container: &Container) -> Result<(OwnedFd, Option<writable::Hold>)> {
+    /// The root file system by one descriptor.
+    fn rootfs_of(&self, container: &Container) -> Result<OwnedFd> {
         for _ in 0..LOOKS_MAX {
             let now = self.now(&container.id);
-            if now.is_running() {
-                let pid = now.pid();
-                match view::open_rootfs(pid) {
-                    // Still its process after the root was opened: then it was when it was opened.
-                    Ok(root) if self.now(&container.id).pid() == pid => return Ok((root, None)),
-                    Ok(_) | Err(ViewError::Gone { .. }) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            } else if now.live.is_none() {
-                let held = writable::hold(&self.run_root, &container.id)?;
-                if self.now(&container.id).live.is_none() {
-                    return Ok((self.stopped_rootfs(container)?, Some(held)));
-                }
+            if !now.is_running() {
+                return self.resting_rootfs(container);
+            }
+            let pid = now.pid();
+            match view::open_rootfs(pid) {
+                // Still its process after the root was opened: then it was when it was opened.
+                Ok(root) if self.now(&container.id).pid() == pid => return Ok(root),
+                Ok(_) | Err(ViewError::Gone { .. }) => {}
+                Err(error) => return Err(error.into()),
             }
             std::thread::sleep(LOOK_PAUSE);
         }
@@ -57,20 +53,19 @@ impl Engine {
         Err(Failure::new(Kind::Conflict, text))
     }
 
-    fn stopped_rootfs(&self, container: &Container) -> Result<OwnedFd> {
-        let layer = writable::ensure(&self.root, &container.id)?;
-        let lower = stead_layer::lower_dirs(&self.root, &diff_ids(container)?);
-        let mount = Mount::rootfs(lower, Some(layer.upper), Some(layer.work));
-        let tree = stead_mount::prepare(&mount)?.into_tree();
+    /// The writable layer on top of the image's, read-only: nothing of it is claimed, so that a start may come at any time.
+    fn resting_rootfs(&self, container: &Container) -> Result<OwnedFd> {
+        let mut layers = vec![writable::ensure(&self.root, &container.id)?.upper];
+        layers.extend(stead_layer::lower_dirs(&self.root, &diff_ids(container)?));
+        let tree = stead_mount::prepare(&Mount::rootfs(layers, None, None))?.into_tree();
         tree.ok_or_else(|| Failure::new(Kind::Internal, "the container's tree could not be opened"))
     }
 }
 
-/// An archive on its way out. The tree ends before the lock does.
+/// An archive on its way out, and the tree it is read from.
 struct Exported {
     stream: TreeReader,
     _root: OwnedFd,
-    _held: Option<writable::Hold>,
 }
 
 impl Read for Exported {

@@ -217,8 +217,8 @@ fn paths(host: &HostConfig, asked: Option<&Vec<String>>, default: fn() -> Vec<St
 }
 
 /// Empty, `stead` and Docker's `runc` mean our own: scripts that say `--runtime runc` mean "the ordinary one".
-fn runtime(host: &HostConfig) -> Option<String> {
-    Some(host.runtime.as_str()).filter(|name| !matches!(*name, "" | "stead" | "runc")).map(str::to_owned)
+pub(super) fn runtime(host: &HostConfig) -> Option<String> {
+    Some(host.runtime.as_str()).filter(|name| !matches!(*name, "" | "stead" | "runc" | "io.containerd.runc.v2")).map(str::to_owned)
 }
 
 fn unsigned(n: i64) -> u64 {
