@@ -195,6 +195,7 @@ fn a_system_prune_never_takes_a_named_volume() {
     s.ok("run --name done --network none -v named:/n -v /anon busybox sh -c 'echo kept >/n/f'");
     s.ok("run -d --name runs --network none -v used:/n busybox sleep 1000");
     s.ok("volume create loose");
+    s.ok("network create nobodys");
     s.x("system prune -f --volumes --filter until=1h").exits(1).says("ERROR: The \"until\" filter is not supported with \"--volumes\"");
     let asked = s.cli().args(["system", "prune", "--volumes"]).stdin("n\n").run().exits(1).says("system prune has been cancelled");
     let text = asked.text();
@@ -209,6 +210,7 @@ fn a_system_prune_never_takes_a_named_volume() {
     }
     assert!(!text.contains("named") && !text.contains("loose"), "{text}");
     let out = s.ok("system prune -f");
+    assert!(out.contains("Deleted Networks:\nnobodys\n"), "{out}");
     assert!(out.contains("Deleted Containers:") && !out.contains("Deleted Volumes:") && out.contains("Total reclaimed space:"), "{out}");
     let out = s.ok("system prune -f -a --volumes");
     assert!(out.contains("Deleted Volumes:"), "{out}");
@@ -217,4 +219,24 @@ fn a_system_prune_never_takes_a_named_volume() {
     assert_eq!(left, ["loose", "named", "used"]);
     assert_eq!(std::fs::read_to_string(s.data("named").join("f")).unwrap(), "kept\n");
     assert_eq!(s.ok("images -q").lines().count(), 1, "the image is used");
+}
+
+#[test]
+fn published_ports_are_told() {
+    let s = busybox();
+    s.ok("run -d --name web -p 127.0.0.1:18080:80 -p 18053:53/udp --expose 99 busybox sleep 1000");
+    let mut all = s.x("port web").ok().lines();
+    all.sort();
+    let want = ["53/udp -> 0.0.0.0:18053", "53/udp -> [::]:18053", "80/tcp -> 127.0.0.1:18080"];
+    let want: Vec<&str> = want.into_iter().filter(|line| !line.contains("[::]") || all.iter().any(|l| l.contains("[::]"))).collect();
+    assert_eq!(all, want);
+    assert_eq!(s.ok("port web 80"), "127.0.0.1:18080");
+    assert_eq!(s.ok("port web 80/tcp"), "127.0.0.1:18080");
+    assert!(s.ok("port web 53/udp").starts_with("0.0.0.0:18053"));
+    s.x("port web 81").exits(1).says("no public port '81/tcp' published for web");
+    s.x("port web http").exits(1).says("invalid");
+    assert_eq!(s.ok("ps --format '{{.Names}}' -f publish=18080"), "web");
+    assert_eq!(s.ok("ps --format '{{.Names}}' -f expose=80"), "web");
+    assert_eq!(s.ok("ps --format '{{.Names}}' -f publish=80"), "");
+    assert!(s.ok("stats --no-stream --format '{{.NetIO}}' web").contains('/'));
 }

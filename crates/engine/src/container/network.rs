@@ -64,6 +64,9 @@ pub(super) fn check(config: &Config, host: &HostConfig, networking: &NetworkingC
             if host.port_bindings.as_ref().and_then(|b| b.as_object()).is_some_and(|b| !b.is_empty()) || host.publish_all_ports {
                 return conflict("port publishing and the container type network mode");
             }
+            if !config.exposed_ports.is_empty() {
+                return conflict("port exposing and the container type network mode");
+            }
         }
         Mode::Host if given(&host.links) => {
             return conflict("host type networking can't be used with links. This would result in undefined behavior");
