@@ -108,7 +108,6 @@ fn handle(door: &Door, request: Request<Incoming>, runtime: Handle) -> Answer {
     };
     let mut ask = Ask {
         engine: Arc::clone(&door.engine),
-        method: head.method,
         version: version.check()?,
         params,
         query: Query::parse(head.uri.query().unwrap_or_default())?,
@@ -136,11 +135,8 @@ fn deliver(door: Door, reply: Reply, asks_upgrade: bool, sender: oneshot::Sender
             if sender.send(build(reply.status, head, Sent::Stream(receiver))).is_err() {
                 return;
             }
-            let mut writer = Chunks(chunks);
-            if let Err(error) = write(&mut writer) {
-                // Without this the client would take the broken stream for a whole one.
-                drop(writer.0.blocking_send(Err(error)));
-            }
+            let mut writer = Chunks { to: chunks, whole: false };
+            writer.whole = write(&mut writer).is_ok();
         }
         Body::Hijack(take) => {
             let takeover = Takeover { head: raw_head(&head, asks_upgrade), take };
@@ -152,14 +148,26 @@ fn deliver(door: Door, reply: Reply, asks_upgrade: bool, sender: oneshot::Sender
     }
 }
 
-/// Each write becomes one chunk.
-struct Chunks(mpsc::Sender<io::Result<Bytes>>);
+/// Each write becomes one chunk. Dropped before it is whole, which a panic does too, it breaks the answer off: the client would otherwise
+/// take a part for all of it.
+struct Chunks {
+    to: mpsc::Sender<io::Result<Bytes>>,
+    whole: bool,
+}
+
+impl Drop for Chunks {
+    fn drop(&mut self) {
+        if !self.whole {
+            drop(self.to.blocking_send(Err(io::ErrorKind::UnexpectedEof.into())));
+        }
+    }
+}
 
 impl Write for Chunks {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if !bytes.is_empty() {
             let chunk = Bytes::copy_from_slice(bytes);
-            self.0.blocking_send(Ok(chunk)).map_err(|_left| io::Error::from(io::ErrorKind::BrokenPipe))?;
+            self.to.blocking_send(Ok(chunk)).map_err(|_left| io::Error::from(io::ErrorKind::BrokenPipe))?;
         }
         Ok(bytes.len())
     }
@@ -201,11 +209,13 @@ fn response(reply: &Reply, fallback: Sent) -> Response<Sent> {
 
 /// The head of a hijacked answer, written by us: no length, no chunks.
 fn raw_head(headers: &HeaderMap, upgrade: bool) -> Vec<u8> {
-    let mut out = Vec::from(if upgrade {
-        &b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n"[..]
-    } else {
-        &b"HTTP/1.1 200 OK\r\n"[..]
-    });
+    let begin: &[u8] = match (headers.contains_key("upgrade"), upgrade) {
+        // The headers say to what.
+        (true, _) => b"HTTP/1.1 101 Switching Protocols\r\n",
+        (false, true) => b"HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n",
+        (false, false) => b"HTTP/1.1 200 OK\r\n",
+    };
+    let mut out = begin.to_vec();
     for (name, value) in headers {
         out.extend_from_slice(name.as_str().as_bytes());
         out.extend_from_slice(b": ");

@@ -5,8 +5,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use hyper::HeaderMap;
 use hyper::body::{Body as _, Bytes, Incoming};
-use hyper::{HeaderMap, Method};
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use stead_engine::{Engine, Failure};
@@ -24,7 +24,6 @@ const JSON_MAX: usize = 8 << 20;
 #[derive(Debug)]
 pub(crate) struct Ask {
     pub(crate) engine: Arc<Engine>,
-    pub(crate) method: Method,
     pub(crate) version: Version,
     pub(crate) params: Params,
     pub(crate) query: Query,

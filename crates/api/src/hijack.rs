@@ -11,17 +11,31 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
 /// Who asked. Cheap to clone; keeps the connection's descriptor, not the connection.
 #[derive(Debug, Clone)]
-pub(crate) struct Peer(pub(crate) Arc<OwnedFd>);
+pub(crate) struct Peer {
+    descriptor: Arc<OwnedFd>,
+    /// An end of sending is a hang-up, too: TCP does not tell them apart.
+    ends: bool,
+}
 
 impl Peer {
+    /// Over a descriptor of the connection.
+    pub(crate) fn new(descriptor: OwnedFd, half_close: bool) -> Self {
+        Self { descriptor: Arc::new(descriptor), ends: !half_close }
+    }
+
+    /// To be polled beside other things: it becomes ready when the client leaves.
+    pub(crate) fn leaving(&self) -> PollFd<'_> {
+        PollFd::new(&*self.descriptor, if self.ends { PollFlags::RDHUP } else { PollFlags::empty() })
+    }
+
     /// A copy of the connection's descriptor, for whoever watches it in a `poll` of its own.
     pub(crate) fn descriptor(&self) -> io::Result<OwnedFd> {
-        self.0.try_clone()
+        self.descriptor.try_clone()
     }
 
     /// Whether the client has closed its connection. One that only ended its own sending is still there.
     pub(crate) fn has_left(&self) -> bool {
-        let mut fds = [PollFd::new(&*self.0, PollFlags::empty())];
+        let mut fds = [self.leaving()];
         matches!(poll(&mut fds, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(1..))
     }
 }
@@ -29,7 +43,7 @@ impl Peer {
 impl AsFd for Peer {
     /// To be polled with no events asked for: it becomes ready when the client leaves.
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.descriptor.as_fd()
     }
 }
 

@@ -74,6 +74,11 @@ impl Reply {
         Self { status: 101, content_type: Some(content_type), headers: Vec::new(), body: Body::Hijack(Box::new(take)) }
     }
 
+    /// Hands the connection over to a web socket, whose handshake is in the headers.
+    pub(crate) fn web_socket(take: impl FnOnce(Hijacked) + Send + 'static) -> Self {
+        Self { status: 101, content_type: None, headers: Vec::new(), body: Body::Hijack(Box::new(take)) }
+    }
+
     /// The same with one more header.
     pub(crate) fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.headers.push((name, value.into()));

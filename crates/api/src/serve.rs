@@ -1,39 +1,50 @@
-//! Listeners and connections.
+//! Listeners, the runtime behind them, and the end of the server: connections end, containers go on.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::os::fd::AsFd as _;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
-use hyper::server::conn::http1::{self, Parts};
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
 use stead_engine::Engine;
-use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::mpsc;
+use tokio::net::{TcpListener, TcpStream, UnixListener};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
 
-use crate::answer::{Door, Takeover, answer};
-use crate::hijack::{Hijacked, Peer};
+use crate::connection::speak;
+use crate::tls::Tls;
 
-/// How long a client may take for a request's head. Docker's five minutes, which idle connections share.
-const HEAD_LIMIT: Duration = Duration::from_secs(300);
-/// The longest head of a request.
-const HEAD_MAX: usize = 64 << 10;
 /// Threads for handlers; each follower of a log or waiter for an end holds one.
 const THREADS_MAX: usize = 4096;
 /// How long an idle thread is kept.
 const THREAD_KEEP: Duration = Duration::from_secs(2);
+/// How deep a handler's calls may go.
+const STACK: usize = 1 << 20;
+/// How long requests may take to end after the server was told to.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long a client may take to prove who it is.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+/// After a failed accept: out of descriptors or memory, somebody will close something.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// Where clients come in.
 #[derive(Debug)]
 pub enum Listener {
     /// A unix socket, listening.
     Unix(std::os::unix::net::UnixListener),
+    /// A TCP socket, listening, for those who have a certificate.
+    Tcp(std::net::TcpListener, Tls),
 }
 
-/// Serves until the process is told to end.
+/// What every connection needs.
+#[derive(Debug, Clone)]
+struct Hall {
+    engine: Arc<Engine>,
+    stopping: watch::Receiver<bool>,
+    /// Held by every connection: the server is empty when nobody holds it.
+    present: mpsc::Sender<()>,
+}
+
+/// Serves until SIGTERM or SIGINT.
 ///
 /// # Errors
 /// No listener can be used.
@@ -42,64 +53,82 @@ pub fn serve(engine: &Arc<Engine>, listeners: Vec<Listener>) -> io::Result<()> {
         .enable_all()
         .max_blocking_threads(THREADS_MAX)
         .thread_keep_alive(THREAD_KEEP)
-        .thread_stack_size(512 << 10)
+        .thread_stack_size(STACK)
+        .thread_name("stead-serve")
         .build()?;
-    runtime.block_on(async {
-        let mut accepting = tokio::task::JoinSet::new();
-        for listener in listeners {
-            let Listener::Unix(listener) = listener;
-            listener.set_nonblocking(true)?;
-            accepting.spawn(accept(Arc::clone(engine), UnixListener::from_std(listener)?));
-        }
-        while accepting.join_next().await.is_some() {}
-        Ok(())
-    })
+    let outcome = runtime.block_on(hold(Arc::clone(engine), listeners));
+    // Streams that never end by themselves end with the process.
+    runtime.shutdown_background();
+    outcome
 }
 
-async fn accept(engine: Arc<Engine>, listener: UnixListener) {
+async fn hold(engine: Arc<Engine>, listeners: Vec<Listener>) -> io::Result<()> {
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (stop, stopping) = watch::channel(false);
+    let (present, mut absent) = mpsc::channel(1);
+    let hall = Hall { engine, stopping, present };
+    let mut accepting = Vec::new();
+    for listener in listeners {
+        let hall = hall.clone();
+        accepting.push(match listener {
+            Listener::Unix(listener) => {
+                listener.set_nonblocking(true)?;
+                tokio::spawn(accept_unix(hall, UnixListener::from_std(listener)?))
+            }
+            Listener::Tcp(listener, tls) => {
+                listener.set_nonblocking(true)?;
+                tokio::spawn(accept_tcp(hall, TcpListener::from_std(listener)?, tls))
+            }
+        });
+    }
+    std::future::poll_fn(
+        |cx| if terminate.poll_recv(cx).is_ready() { std::task::Poll::Ready(()) } else { interrupt.poll_recv(cx).map(drop) },
+    )
+    .await;
+    for task in accepting {
+        task.abort();
+    }
+    drop(hall);
+    stop.send_modify(|stop| *stop = true);
+    // Empty: nobody holds the other end.
+    drop(tokio::time::timeout(GRACE, absent.recv()).await);
+    Ok(())
+}
+
+async fn accept_unix(hall: Hall, listener: UnixListener) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => drop(tokio::spawn(connection(Arc::clone(&engine), stream))),
-            // Out of descriptors or memory: somebody will close something.
-            Err(_error) => tokio::time::sleep(Duration::from_millis(50)).await,
+            Ok((stream, _)) => {
+                let hall = hall.clone();
+                drop(tokio::spawn(async move {
+                    if let Ok(descriptor) = stream.as_fd().try_clone_to_owned() {
+                        speak(hall.engine, stream, descriptor, hall.stopping).await;
+                    }
+                    drop(hall.present);
+                }));
+            }
+            Err(_error) => tokio::time::sleep(PAUSE).await,
         }
     }
 }
 
-/// One connection to its end.
-async fn connection(engine: Arc<Engine>, stream: UnixStream) {
+async fn accept_tcp(hall: Hall, listener: TcpListener, tls: Tls) {
+    let acceptor = tokio_rustls::TlsAcceptor::from(tls.0);
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(admit(hall.clone(), acceptor.clone(), stream))),
+            Err(_error) => tokio::time::sleep(PAUSE).await,
+        }
+    }
+}
+
+/// Nothing of a client is read as HTTP before its certificate was checked.
+async fn admit(hall: Hall, acceptor: tokio_rustls::TlsAcceptor, stream: TcpStream) {
     let Ok(descriptor) = stream.as_fd().try_clone_to_owned() else { return };
-    let (takeovers, mut taken) = mpsc::unbounded_channel();
-    let door = Door { engine, peer: Peer(Arc::new(descriptor)), takeovers };
-    let service = service_fn(move |request| {
-        let answer = answer(door.clone(), request);
-        Box::pin(async move { Ok::<_, std::convert::Infallible>(answer.await) }) as Pin<Box<dyn Future<Output = _> + Send>>
-    });
-    let mut http = http1::Builder::new()
-        .half_close(true)
-        .max_buf_size(HEAD_MAX)
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_LIMIT)
-        .serve_connection(TokioIo::new(stream), service);
-    let takeover = std::future::poll_fn(|cx| {
-        if let Poll::Ready(Some(takeover)) = taken.poll_recv(cx) {
-            return Poll::Ready(Some(takeover));
-        }
-        http.poll_without_shutdown(cx).map(|_ended| None)
-    })
-    .await;
-    if let Some(takeover) = takeover {
-        let Parts { io, read_buf, .. } = http.into_parts();
-        hand_over(io.into_inner(), read_buf.to_vec(), takeover);
+    // Without these a stream is slower, or a client whose machine vanished is seen later.
+    drop((stream.set_nodelay(true), rustix::net::sockopt::set_socket_keepalive(&stream, true)));
+    if let Ok(Ok(stream)) = tokio::time::timeout(HANDSHAKE, acceptor.accept(stream)).await {
+        speak(hall.engine, stream, descriptor, hall.stopping).await;
     }
-}
-
-/// The connection becomes a blocking one with a thread of its own.
-fn hand_over(stream: UnixStream, early: Vec<u8>, takeover: Takeover) {
-    let Ok(mut stream) = stream.into_std() else { return };
-    drop(tokio::task::spawn_blocking(move || {
-        if stream.set_nonblocking(false).is_ok() && stream.write_all(&takeover.head).is_ok() {
-            (takeover.take)(Hijacked { stream, early });
-        }
-    }));
+    drop(hall.present);
 }

@@ -6,6 +6,7 @@
 //! Must not know: containers, volumes, images, Docker, any other room.
 //! If we crash here: a single system call was or was not done; the caller's publish order decides what that means.
 
+pub mod activation;
 pub mod bpf;
 pub mod cgroup;
 pub mod copy;

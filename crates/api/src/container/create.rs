@@ -1,13 +1,17 @@
 //! `POST /containers/create`.
 
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+use stead_base::Kind;
+use stead_engine::Failure;
 use stead_engine::container::config::{Config, HostConfig, NetworkingConfig};
 use stead_engine::container::create::CreateRequest;
 
+use super::older;
 use crate::ask::Ask;
 use crate::reply::Reply;
 use crate::route::Answer;
+use crate::version::Version;
 
 /// Docker's body: the fields of `Config`, and two more beside them.
 #[derive(Debug, Default, Deserialize)]
@@ -15,19 +19,66 @@ use crate::route::Answer;
 struct Body {
     #[serde(flatten)]
     config: Config,
-    host_config: Option<HostConfig>,
-    networking_config: Option<NetworkingConfig>,
+    host_config: HostConfig,
+    networking_config: NetworkingConfig,
 }
 
 pub(super) fn post(ask: &mut Ask) -> Answer {
-    let body: Body = ask.json()?;
-    let query = ask.query();
-    let created = ask.engine().container_create(CreateRequest {
+    let Some(mut value) = ask.json_if_any::<Value>()? else {
+        return Err(Failure::invalid(if ask.body().is_empty() {
+            "invalid JSON: got EOF while reading request body"
+        } else {
+            "config cannot be empty in order to create a container"
+        }));
+    };
+    words(&mut value);
+    let body = Body::deserialize(value).map_err(|error| Failure::invalid(format!("invalid JSON: {error}")))?;
+    let (version, query) = (ask.version(), ask.query());
+    let mut request = CreateRequest {
         name: query.filled("name").map(str::to_owned),
         config: body.config,
-        host: body.host_config.unwrap_or_default(),
-        networking: body.networking_config.unwrap_or_default(),
-        platform: query.filled("platform").map(str::to_owned),
-    })?;
+        host: body.host_config,
+        networking: body.networking_config,
+        platform: query.filled("platform").filter(|_| version >= Version(1, 41)).map(str::to_owned),
+    };
+    older::understand(&mut request, version)?;
+    let created = ask.engine().container_create(request).map_err(only_images_are_missing)?;
     Ok(Reply::json(201, &json!({ "Id": created.id, "Warnings": created.warnings })))
+}
+
+/// `Cmd` and `Entrypoint` may be one word instead of a list of them.
+fn words(body: &mut Value) {
+    for name in ["Cmd", "Entrypoint"] {
+        if let Some(word) = body.get_mut(name).filter(|value| value.is_string()) {
+            *word = json!([word.take()]);
+        }
+    }
+}
+
+/// Clients take a 404 of create for a missing image: they pull it and ask again. Whatever else is missing is a wrong request.
+fn only_images_are_missing(failure: Failure) -> Failure {
+    match failure.kind {
+        Kind::NotFound if !failure.message.starts_with("No such image") => Failure { kind: Kind::Invalid, ..failure },
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_word_is_a_list_of_one() {
+        let mut body = json!({ "Cmd": "date", "Entrypoint": ["a"], "Image": "x" });
+        words(&mut body);
+        let body = Body::deserialize(body).unwrap();
+        assert_eq!((body.config.cmd.unwrap(), body.config.entrypoint.unwrap()), (vec!["date".to_owned()], vec!["a".to_owned()]));
+    }
+
+    #[test]
+    fn only_a_missing_image_is_not_found() {
+        let kind = |text: &str| only_images_are_missing(Failure::new(Kind::NotFound, text)).kind;
+        assert_eq!(kind("No such image: x:latest"), Kind::NotFound);
+        assert_eq!(kind("No such container: x"), Kind::Invalid);
+    }
 }

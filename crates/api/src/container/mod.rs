@@ -2,6 +2,7 @@
 
 mod archive;
 mod attach;
+mod attach_ws;
 mod commit;
 mod create;
 mod diff;
@@ -12,6 +13,7 @@ mod inspect;
 mod kill;
 mod logs;
 mod ls;
+mod older;
 mod pause;
 mod prune;
 mod rename;
@@ -54,6 +56,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/containers/{id}/kill", kill::post),
     route(Method::POST, "/containers/{id}/wait", wait::post),
     route(Method::POST, "/containers/{id}/attach", attach::post),
+    route(Method::GET, "/containers/{id}/attach/ws", attach_ws::get),
     route(Method::POST, "/containers/{id}/resize", resize::post),
     route(Method::POST, "/containers/{id}/exec", exec::post),
     route(Method::GET, "/containers/{id}/logs", logs::get),

@@ -50,7 +50,7 @@ fn until_over(engine: &Engine, watch: &mut Watch, peer: &Peer) -> Result<Option<
         }
         let pause = watch.pause();
         let limit = Timespec { tv_sec: i64::try_from(pause.as_secs()).unwrap_or(0), tv_nsec: i64::from(pause.subsec_nanos()) };
-        let mut fds = vec![PollFd::new(peer, PollFlags::empty())];
+        let mut fds = vec![peer.leaving()];
         fds.extend(watch.descriptor().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
         wait(&mut fds, Some(&limit)).map_err(|error| Failure::new(stead_base::Kind::Internal, error.to_string()))?;
         if !fds[0].revents().is_empty() {

@@ -38,6 +38,8 @@ const SIGNALS: [(&str, i32); 33] = [
     ("SYS", 31),
     ("POLL", 29),
 ];
+/// The signal that nothing refuses.
+pub(super) const KILL: i32 = 9;
 const RTMIN: i32 = 34;
 const RTMAX: i32 = 64;
 

@@ -1,6 +1,7 @@
 //! Ending a container: asked first, then made to.
 
 use stead_base::Kind;
+use stead_monitor::protocol::Condition;
 
 use super::signal;
 use crate::{Engine, Failure, Result};
@@ -34,6 +35,10 @@ impl Engine {
         }
         let mut client = self.client_if_alive(&container.id)?.ok_or_else(not_running)?;
         client.signal(signal)?;
+        if signal == signal::KILL {
+            // Nothing refuses it: who is answered may remove the container at once, as with Docker.
+            return ended(client.wait(Condition::NextExit));
+        }
         Ok(())
     }
 
