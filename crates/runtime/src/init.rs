@@ -42,7 +42,11 @@ pub(crate) fn run(job: Job<'_>) -> i32 {
     let reporter = job.reporter;
     let roots =
         Roots { plan: job.plan, tree: job.rootfs, engine_files: job.engine_files, mounts: job.mounts, shm: job.shm, group: job.group };
-    match prepare(job.plan, roots, job.confinement, job.stdio, &reporter) {
+    let prepared = prepare(job.plan, roots, job.confinement, job.stdio, &reporter);
+    // After the change of user, which would forget it. A container without its monitor is nobody's: its addresses, its volumes and its name
+    // are given to the next one.
+    let prepared = prepared.and_then(|ready| Ok(process::die_with_parent().map(|()| ready)?));
+    match prepared {
         Ok(ready) if job.plan.init => reaper::run(job.confinement, &ready, reporter, matches!(job.stdio, ChildStdio::Pty(_))),
         Ok(ready) => {
             let error = job.confinement.seal().err().unwrap_or_else(|| ready.execute());

@@ -225,6 +225,12 @@ pub fn close_from(first: u32) -> Result<()> {
     if done < 0 { Err(Error::last("close_range", format!("{first}.."))) } else { Ok(()) }
 }
 
+/// Has the kernel kill this process when the thread that made it ends. Forgotten by children, by a change of user and by set-uid programs.
+pub fn die_with_parent() -> Result<()> {
+    let set = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    set.map_err(|errno| Error::new("prctl(PR_SET_PDEATHSIG)", "self", errno))
+}
+
 /// Forbids (or allows) other processes of the same user to trace this one and to read its /proc files.
 pub fn set_dumpable(yes: bool) -> Result<()> {
     use rustix::process::DumpableBehavior::{Dumpable, NotDumpable};

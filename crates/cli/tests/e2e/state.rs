@@ -11,13 +11,20 @@ fn kill_monitors(s: &Sandbox) -> usize {
     ours.len()
 }
 
+/// Whether a process still does something; one that nobody has collected yet does not.
+fn alive(pid: u64) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.rsplit(')').next().is_some_and(|rest| rest.starts_with(" Z")))
+}
+
 #[test]
 fn a_killed_monitor_is_noticed_and_the_container_can_go_on() {
     let Some(s) = beyond_the_peer("monitors") else { return };
     s.ok("run -d --name cc -v data:/d busybox sh -c 'echo run >>/d/log; sleep 600'");
     s.eventually("it ran", || s.data("data").join("log").exists());
+    let pid = s.inspect("cc")["State"]["Pid"].as_u64().unwrap();
     assert_eq!(kill_monitors(&s), 1);
     s.eventually("not running any more", || s.inspect("cc")["State"]["Running"] == false);
+    s.eventually("its process has ended with it", || !alive(pid));
     s.ok("volume ls");
     s.x("volume rm data").exits(1).says("volume is in use");
     s.ok("start cc");
