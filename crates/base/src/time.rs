@@ -130,6 +130,39 @@ pub fn parse_go_duration(text: &str) -> Option<i128> {
     Some(if negative { -nanos } else { nanos })
 }
 
+/// Go's way to print a duration: `1h30m0s`, `1.5s`, `100ms`, `0s`.
+#[must_use]
+pub fn go_duration(nanos: i128) -> String {
+    if nanos < 0 {
+        return format!("-{}", go_duration(nanos.saturating_neg()));
+    }
+    let decimal = |unit: i128, width: usize, word: &str| {
+        let (whole, part) = (nanos / unit, nanos % unit);
+        let fraction = format!("{part:0width$}");
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.is_empty() { format!("{whole}{word}") } else { format!("{whole}.{fraction}{word}") }
+    };
+    match nanos {
+        0 => "0s".to_owned(),
+        n if n < 1_000 => format!("{n}ns"),
+        n if n < 1_000_000 => decimal(1_000, 3, "µs"),
+        n if n < SECOND => decimal(1_000_000, 6, "ms"),
+        n => {
+            let (hours, minutes) = (n / (3600 * SECOND), n / (60 * SECOND) % 60);
+            let rest = n % (60 * SECOND);
+            let fraction = format!("{:09}", rest % SECOND);
+            let fraction = fraction.trim_end_matches('0');
+            let point = if fraction.is_empty() { "" } else { "." };
+            let seconds = format!("{}{point}{fraction}s", rest / SECOND);
+            match (hours, minutes) {
+                (0, 0) => seconds,
+                (0, _) => format!("{minutes}m{seconds}"),
+                _ => format!("{hours}h{minutes}m{seconds}"),
+            }
+        }
+    }
+}
+
 /// Reads what `--since`/`--until` accept: a duration before `now`, unix seconds with a fraction, RFC 3339 or a shorter local-less date.
 #[must_use]
 pub fn parse_moment(text: &str, now: Time) -> Option<Time> {
@@ -200,6 +233,23 @@ mod tests {
         assert_eq!(parse_moment("2026-01-02T03:04", now).unwrap().rfc3339(), "2026-01-02T03:04:00Z");
         assert_eq!(parse_moment("nonsense", now), None);
         assert_eq!(parse_moment("", now), None);
+    }
+
+    #[test]
+    fn durations_are_printed_as_go_prints_them() {
+        for (nanos, want) in [
+            (0, "0s"),
+            (1, "1ns"),
+            (1_500, "1.5µs"),
+            (500_000_000, "500ms"),
+            (1_500_000_000, "1.5s"),
+            (30 * SECOND, "30s"),
+            (90 * SECOND, "1m30s"),
+            (3600 * SECOND, "1h0m0s"),
+            (-SECOND, "-1s"),
+        ] {
+            assert_eq!(go_duration(nanos), want);
+        }
     }
 
     #[test]

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 use stead_base::layout::{Root, RunRoot};
 
+use crate::health::HealthCheck;
+
 /// Everything one monitor needs. The birth itself is described by `plan.json` in the run directory, which must be there before the start.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct MonitorConfig {
@@ -39,6 +41,9 @@ pub struct MonitorConfig {
     /// What every event of the container tells about it: its labels, image and name.
     #[serde(default)]
     pub attributes: BTreeMap<String, String>,
+    /// How it is asked for its health, if it is.
+    #[serde(default)]
+    pub health: Option<HealthCheck>,
 }
 
 /// Docker's `OpenStdin` and `StdinOnce`.

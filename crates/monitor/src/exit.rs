@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use stead_base::layout::Root;
 use stead_base::time::Time;
 
+use crate::health::Health;
+
 /// How one life of a container ended.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Exit {
@@ -25,6 +27,9 @@ pub struct Exit {
     pub pid: u32,
     /// Whether a person ended it (stop, kill): `unless-stopped` does not start it again after a reboot.
     pub stopped_by_hand: bool,
+    /// What its health checks said last, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
 }
 
 /// The last exit on record; `None` when the container has never ended (or the file is torn, which the durable write excludes).

@@ -1,5 +1,6 @@
 //! The monitor itself: what [`crate::spawn()`] executes. Single thread, one `poll` loop, no wait but that.
 
+mod checks;
 mod connection;
 mod donors;
 mod events;

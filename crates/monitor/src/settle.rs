@@ -6,6 +6,7 @@ use stead_sys::lock::Lock;
 use stead_sys::process;
 
 use crate::exit::{self, Exit};
+use crate::health::{Health, HealthStatus};
 use crate::state::{State, Status};
 
 /// What a killed monitor left: the run state of a container that was alive, under a lock that nobody holds. `None` when all is in order.
@@ -45,6 +46,7 @@ pub fn settle(root: &Root, run_root: &RunRoot, id: &str) -> stead_sys::Result<Op
         restart_count: state.restart_count,
         pid: state.pid,
         stopped_by_hand: false,
+        health: state.health.map(|health| Health { status: HealthStatus::Unhealthy, ..health }),
     };
     exit::write(&root.exit(id), &exit)?;
     stead_sys::durable::remove_file(&run_root.state(id))?;

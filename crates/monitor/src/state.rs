@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 use stead_base::layout::RunRoot;
 use stead_base::time::Time;
 
+use crate::health::Health;
+
 /// The stage of life of a container that has a monitor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -44,6 +46,9 @@ pub struct State {
     pub oom_killed: bool,
     /// Why the last (re)start failed, empty otherwise.
     pub error: String,
+    /// What its health checks said, if it has any.
+    #[serde(default)]
+    pub health: Option<Health>,
 }
 
 impl State {
@@ -70,6 +75,7 @@ impl State {
             restart_count: 0,
             oom_killed: false,
             error: String::new(),
+            health: None,
         }
     }
 }

@@ -25,6 +25,8 @@ mod faults;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod health;
+#[cfg(test)]
 mod images;
 #[cfg(test)]
 mod kill;

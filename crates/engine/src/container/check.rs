@@ -13,6 +13,7 @@ const HOSTNAME_MAX: usize = 64;
 /// The first option that cannot be, by name and value.
 pub(super) fn request(config: &Config, host: &HostConfig, networking: &NetworkingConfig) -> Result<Vec<String>> {
     restart(host)?;
+    super::health::check(config.healthcheck.as_ref())?;
     let mut warnings = limits::check(host, limits::When::Create)?;
     modes::check(config, host)?;
     security(host)?;

@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+pub use stead_image::Healthcheck;
 use stead_mount::MountRequest;
 
 /// An empty JSON object, Docker's way to write a set.
@@ -43,9 +44,9 @@ pub struct Config {
     pub env: Vec<String>,
     /// Arguments, or the whole command line without an entrypoint. `None`: the image's.
     pub cmd: Option<Vec<String>>,
-    /// Health check, kept for inspect.
+    /// How it is asked for its health. `None`: the image's; `["NONE"]` asks nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub healthcheck: Option<serde_json::Value>,
+    pub healthcheck: Option<Healthcheck>,
     /// The reference as the user typed it.
     pub image: String,
     /// Paths that get an anonymous volume.

@@ -68,7 +68,7 @@ impl Engine {
 }
 
 fn state(now: &Now) -> Value {
-    json!({
+    let mut state = json!({
         "Status": now.status,
         "Running": now.is_running() || now.status == "restarting",
         "Paused": now.status == "paused",
@@ -80,7 +80,11 @@ fn state(now: &Now) -> Value {
         "Error": now.error(),
         "StartedAt": now.started_at(),
         "FinishedAt": now.finished_at(),
-    })
+    });
+    if let (Some(health), Some(map)) = (now.health(), state.as_object_mut()) {
+        map.insert("Health".to_owned(), json!(health));
+    }
+    state
 }
 
 /// `HostConfig` with the values that Docker fills in at create.

@@ -197,6 +197,7 @@ fn matches(filters: &Filters, container: &Container, now: &Now) -> bool {
         && filters.any("name", exact_name)
         && filters.any("status", |wanted| now.status == wanted)
         && filters.any("exited", exited)
+        && filters.any("health", |wanted| now.health_word() == wanted)
         && filters.any("volume", volume)
         && filters.any("restart-policy", policy)
         && filters.labels(&container.config.labels)

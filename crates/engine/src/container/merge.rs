@@ -33,9 +33,7 @@ pub(super) fn with_image(config: &mut Config, image: &ContainerDefaults) -> Resu
     if config.stop_signal.is_none() {
         config.stop_signal.clone_from(&image.stop_signal);
     }
-    if config.healthcheck.is_none() {
-        config.healthcheck = image.healthcheck.as_ref().and_then(|check| serde_json::to_value(check).ok());
-    }
+    super::health::merge(&mut config.healthcheck, image.healthcheck.as_ref());
     if config.shell.is_none() {
         config.shell.clone_from(&image.shell);
     }

@@ -11,6 +11,7 @@ pub(crate) mod endpoints;
 pub mod exec;
 mod export;
 mod filter;
+mod health;
 mod inspect;
 mod limits;
 pub mod list;

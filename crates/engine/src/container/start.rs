@@ -130,6 +130,7 @@ impl Engine {
             ports: sandbox.map(held_ports).unwrap_or_default(),
             cleanup_argv: self.cleanup_argv(&container.id),
             attributes: container_attributes(container),
+            health: super::health::of(container),
         })
     }
 

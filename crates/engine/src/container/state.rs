@@ -1,7 +1,7 @@
 //! What is true of a container now: read from the lock, `state.json` and `exit.json`, never remembered.
 
 use stead_base::time::{self, Time};
-use stead_monitor::{Exit, State as Live, Status};
+use stead_monitor::{Exit, Health, HealthStatus, State as Live, Status};
 
 use super::record::Container;
 use crate::{Engine, Result};
@@ -79,6 +79,7 @@ impl Engine {
             restart_count: left.restart_count,
             pid: left.pid,
             stopped_by_hand: false,
+            health: left.health,
         })
     }
 }
@@ -126,6 +127,16 @@ impl Now {
         live.or_else(|| self.exit.as_ref().map(|e| e.error.clone())).unwrap_or_default()
     }
 
+    /// What its health checks say, if it has any and has run.
+    pub(crate) fn health(&self) -> Option<&Health> {
+        self.live.as_ref().and_then(|l| l.health.as_ref()).or_else(|| self.exit.as_ref().and_then(|e| e.health.as_ref()))
+    }
+
+    /// Docker's word for its health; `none` where nothing is asked.
+    pub(crate) fn health_word(&self) -> &'static str {
+        self.health().map_or("none", |health| health.status.as_str())
+    }
+
     /// Restarts by policy.
     pub(crate) fn restart_count(&self) -> u32 {
         self.live.as_ref().map(|l| l.restart_count).or(self.exit.as_ref().map(|e| e.restart_count)).unwrap_or(0)
@@ -142,7 +153,11 @@ impl Now {
         let started = self.live.as_ref().and_then(|l| l.started_at);
         let finished = self.live.as_ref().and_then(|l| l.finished_at).or(self.exit.as_ref().map(|e| e.finished_at));
         match self.status {
-            "running" => format!("Up {}", ago(started)),
+            "running" => match self.health().map(|health| health.status) {
+                None => format!("Up {}", ago(started)),
+                Some(HealthStatus::Starting) => format!("Up {} (health: starting)", ago(started)),
+                Some(status) => format!("Up {} ({})", ago(started), status.as_str()),
+            },
             "paused" => format!("Up {} (Paused)", ago(started)),
             "restarting" => format!("Restarting ({}) {} ago", self.exit_code(), ago(finished)),
             "exited" => format!("Exited ({}) {} ago", self.exit_code(), ago(finished)),

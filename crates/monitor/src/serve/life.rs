@@ -4,7 +4,7 @@ use std::ffi::CString;
 use std::time::{Duration, Instant};
 
 use stead_base::time::Time;
-use stead_runtime::{LaunchError, LaunchErrorKind, Stdio, WindowSize, launch};
+use stead_runtime::{LaunchError, LaunchErrorKind, Plan, Stdio, WindowSize, launch};
 use stead_sys::process;
 
 use super::turn::{Server, borrow};
@@ -63,6 +63,7 @@ impl Server {
                 connection.gone = true;
             }
         }
+        self.check_what_is_due(now);
         match self.life {
             Life::Ending { exit, until } if self.streams.outputs.is_empty() || until <= now => self.conclude_life(exit),
             Life::Waiting { until } if until <= now => self.begin_again(),
@@ -78,7 +79,7 @@ impl Server {
         };
         let slow = self.connections.values().filter(|connection| !connection.attach.is_some_and(|attach| attach.patient));
         let slow = slow.filter_map(|connection| connection.full_since).map(|since| since + Duration::from_secs(SLOW_CLIENT_SECONDS + 1));
-        self.kill_at.into_iter().chain(life).chain(slow).min()
+        self.kill_at.into_iter().chain(life).chain(slow).chain(self.checks.due()).min()
     }
 
     /// Starts the process by the plan on disk.
@@ -108,9 +109,17 @@ impl Server {
         self.state.started_at = Some(Time::now());
         self.state.oom_killed = false;
         self.state.error = String::new();
+        self.begin_checks();
         self.save_state();
         self.emit("start", &[]);
         Ok(child.warnings)
+    }
+
+    /// The plan on disk, for a process beside the first one: it is killed for memory as readily as that.
+    pub(super) fn plan(&self) -> Option<Plan> {
+        let mut plan = read_plan(&self.config.run_root(), &self.config.id)?;
+        plan.process.oom_score_adj.get_or_insert(self.oom_score);
+        Some(plan)
     }
 
     /// The first birth failed: there is nothing to restart.
@@ -133,6 +142,7 @@ impl Server {
             restart_count: self.restart.count(),
             pid: 0,
             stopped_by_hand: self.restart.stopped_by_hand(),
+            health: self.state.health.clone(),
         }
     }
 
@@ -184,6 +194,7 @@ impl Server {
     /// The first process was reaped; what it wrote last is still in its pipes.
     pub(super) fn process_ended(&mut self, exit: process::Exit) {
         self.kill_at = None;
+        self.end_checks();
         self.pidfd = None;
         self.life = Life::Ending { exit, until: Instant::now() + LAST_WORDS };
     }
@@ -208,6 +219,7 @@ impl Server {
             restart_count: self.restart.count(),
             pid: self.state.pid,
             stopped_by_hand: self.restart.stopped_by_hand(),
+            health: self.state.health.clone(),
         };
         self.end_life(exit, self.born_at.elapsed());
     }

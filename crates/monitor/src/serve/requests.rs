@@ -198,7 +198,7 @@ impl Server {
             let message = format!("container {} is paused, unpause the container before exec", self.config.id);
             return self.refuse(token, Failure::Conflict, message);
         }
-        let Some(plan) = read_plan(&self.config.run_root(), &self.config.id) else {
+        let Some(plan) = self.plan() else {
             return self.refuse(token, Failure::Internal, "the container's plan cannot be read".to_owned());
         };
         let init = i32::try_from(self.state.pid).unwrap_or(0);
@@ -249,6 +249,11 @@ impl Server {
         self.state.status = if yes { Status::Paused } else { Status::Running };
         // Whoever freezes it again does so for himself.
         self.connections.values_mut().for_each(|connection| connection.holds_still = false);
+        if yes {
+            self.end_checks();
+        } else {
+            self.resume_checks();
+        }
         self.save_state();
         Ok(())
     }

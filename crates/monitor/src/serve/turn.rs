@@ -9,6 +9,7 @@ use rustix::net::SocketFlags;
 use stead_sys::lock::Lock;
 use stead_sys::{process, signal};
 
+use super::checks::Checks;
 use super::connection::Connection;
 use super::life::Life;
 use super::sessions::Sessions;
@@ -46,6 +47,7 @@ pub(super) struct Server {
     /// Whose stdin waits in the queue, oldest first.
     pub(super) feeders: VecDeque<(u64, usize)>,
     pub(super) sessions: Sessions,
+    pub(super) checks: Checks,
     pub(super) kill_at: Option<Instant>,
     /// Somebody asked it to stop: when it has, an event says so.
     pub(super) stopping: bool,
@@ -66,6 +68,7 @@ enum Source {
     Output(Stream),
     Input,
     Drains,
+    Probe,
 }
 
 impl Server {
@@ -88,6 +91,7 @@ impl Server {
             streams: Streams::unborn(),
             feeders: VecDeque::new(),
             sessions: Sessions::default(),
+            checks: Checks::default(),
             kill_at: None,
             stopping: false,
             born_at: Instant::now(),
@@ -134,6 +138,7 @@ impl Server {
             Source::Output(stream) => self.pass_on(stream),
             Source::Input => self.feed_more(),
             Source::Drains => self.sessions.drain(&mut self.scratch),
+            Source::Probe => self.hear_probe(),
         }
     }
 
@@ -164,6 +169,9 @@ impl Server {
         }
         for drain in self.sessions.drains() {
             watch(Source::Drains, borrow(drain), PollFlags::IN);
+        }
+        if let Some(pipe) = self.checks.pipe() {
+            watch(Source::Probe, borrow(pipe), PollFlags::IN);
         }
         let timeout = self.next_due().map(|due| due.saturating_duration_since(now));
         let timeout = timeout

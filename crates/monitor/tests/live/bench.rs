@@ -62,6 +62,7 @@ impl Bench {
             ports: Vec::new(),
             cleanup_argv: Vec::new(),
             attributes: BTreeMap::new(),
+            health: None,
         };
         Self { dir, config, script: script.to_owned() }
     }

@@ -1,6 +1,7 @@
 //! From the options of `run` and `create` to Docker's `Config` and `HostConfig`: raw words first, resolved request second.
 
 pub(crate) mod files;
+mod health;
 mod host;
 mod network;
 mod refused;
@@ -111,7 +112,7 @@ fn config(matches: &Matches) -> Result<Config, String> {
         stdin_once: open_stdin && attach_stdin,
         env: files::environment(matches.list("env-file"), matches.list("env"))?,
         cmd: command,
-        healthcheck: matches.on("no-healthcheck").then(|| serde_json::json!({"Test": ["NONE"]})),
+        healthcheck: health::resolve(matches)?,
         image: matches.args.first().cloned().unwrap_or_default(),
         working_dir: text("workdir"),
         entrypoint,

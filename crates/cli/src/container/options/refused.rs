@@ -12,11 +12,7 @@ pub(super) fn first(matches: &Matches) -> Option<String> {
 }
 
 fn reason(name: &str, value: &str) -> Option<&'static str> {
-    const HEALTH: &str = "this version runs no health checks; --no-healthcheck is accepted";
     match name {
-        "health-cmd" | "health-interval" | "health-retries" | "health-start-interval" | "health-start-period" | "health-timeout" => {
-            Some(HEALTH)
-        }
         "cpu-count" | "cpu-percent" | "io-maxbandwidth" | "io-maxiops" => Some("it is for Windows containers only"),
         "use-api-socket" if value == "true" => Some("there is no API socket to hand in"),
         "disable-content-trust" if value == "false" => Some("images are verified by digest, not by signature"),

@@ -1,5 +1,6 @@
 //! The options of `run` and `create`: all of Docker 28's, so that an unknown one is unknown to Docker too.
 
+use super::health::check_duration;
 use super::values;
 use crate::command::parse::{check_int, check_uint16};
 use crate::command::{Completes, Flag, any, list, switch, text, value};
@@ -83,7 +84,7 @@ pub(crate) const PROCESS: [Flag; 22] = [
 ];
 
 /// How it is kept, named and described.
-pub(crate) const RECORD: [Flag; 16] = [
+pub(crate) const RECORD: [Flag; 22] = [
     value("annotation", None, "map", any, "Add an annotation to the container (passed through to the OCI runtime)").or("map[]"),
     text("cidfile", None, "Write the container ID to the file").offers(Completes::Files),
     switch("disable-content-trust", None, "Skip image verification").or("true").hidden(),
@@ -102,6 +103,24 @@ pub(crate) const RECORD: [Flag; 16] = [
         .or("\"no\"")
         .offers(Completes::Words(&["no", "on-failure", "always", "unless-stopped"])),
     switch("rm", None, "Automatically remove the container and its associated anonymous volumes when it exits"),
+    text("health-cmd", None, "Command to run to check health"),
+    value("health-interval", None, "duration", check_duration, "Time between running the check (ms|s|m|h) (default 0s)"),
+    value("health-retries", None, "int", check_int, "Consecutive failures needed to report unhealthy"),
+    value(
+        "health-start-interval",
+        None,
+        "duration",
+        check_duration,
+        "Time between running the check during the start period (ms|s|m|h) (default 0s)",
+    ),
+    value(
+        "health-start-period",
+        None,
+        "duration",
+        check_duration,
+        "Start period for the container to initialize before starting health-retries countdown (ms|s|m|h) (default 0s)",
+    ),
+    value("health-timeout", None, "duration", check_duration, "Maximum time to allow one check to run (ms|s|m|h) (default 0s)"),
     switch("no-healthcheck", None, "Disable any container-specified HEALTHCHECK"),
     value("expose", None, "list", any, "Expose a port or a range of ports"),
 ];
@@ -158,15 +177,9 @@ pub(crate) const NETWORK: [Flag; 20] = [
 ];
 
 /// Options Docker has and Stead refuses, whatever their value.
-pub(crate) const FOREIGN: [Flag; 10] = [
+pub(crate) const FOREIGN: [Flag; 4] = [
     text("cpu-count", None, "CPU count (Windows only)").hidden(),
     text("cpu-percent", None, "CPU percent (Windows only)").hidden(),
-    text("health-cmd", None, "Command to run to check health").hidden(),
-    text("health-interval", None, "Time between running the check").hidden(),
-    text("health-retries", None, "Consecutive failures needed to report unhealthy").hidden(),
-    text("health-start-interval", None, "Time between running the check during the start period").hidden(),
-    text("health-start-period", None, "Start period before health-retries countdown").hidden(),
-    text("health-timeout", None, "Maximum time to allow one check to run").hidden(),
     text("io-maxbandwidth", None, "Maximum IO bandwidth limit (Windows only)").hidden(),
     text("io-maxiops", None, "Maximum IOps limit (Windows only)").hidden(),
 ];
