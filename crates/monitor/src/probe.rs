@@ -97,8 +97,7 @@ impl Probe {
 
 /// The child's whole life.
 fn run(plan: &Plan, init: i32, request: &ExecProcess, pipe: BorrowedFd<'_>) -> i32 {
-    let parent_gone = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    if parent_gone.is_err() || rustix::stdio::dup2_stdout(pipe).is_err() {
+    if process::die_with_parent().is_err() || rustix::stdio::dup2_stdout(pipe).is_err() {
         return 1;
     }
     // Nothing of the monitor's stays open here: its lock and its connections end with it alone.

@@ -39,6 +39,8 @@ impl Engine {
             }
             self.end(&container.id)?;
         }
+        // What a killed monitor left may still write.
+        self.settle(&container)?;
         self.remove_stopped(&container, options.volumes)
     }
 
@@ -62,7 +64,7 @@ impl Engine {
                 .with_hint(format!("'stead rm -f {id}' removes it with what it wrote outside of volumes")));
         }
         self.end(id)?;
-        self.unmake(id).map(drop)
+        self.unmake(id, None)
     }
 
     /// Ends a container for good: no restart policy brings it back.
@@ -77,10 +79,7 @@ impl Engine {
     pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<()> {
         self.release_mounts(container)?;
         self.release_ended_network(container)?;
-        // The monitor's clean-up may be at it too: whoever ends the record says so.
-        if self.unmake(&container.id)? {
-            self.emit_container(container, "destroy", &[]);
-        }
+        self.unmake(&container.id, Some(container))?;
         if volumes {
             for name in container.anonymous_volumes() {
                 self.remove_unused_volume(name)?;
@@ -90,8 +89,7 @@ impl Engine {
     }
 
     /// The record becomes the memory of a removal, in one commit; then the files go. Killed in between, the next sweep goes on.
-    /// Whether there was a record.
-    fn unmake(&self, id: &str) -> Result<bool> {
+    fn unmake(&self, id: &str, known: Option<&Container>) -> Result<()> {
         let held = self.hold_rootfs(id)?;
         let finished = self.finished_removals()?;
         let was_there = self.store.publish(|tx| {
@@ -101,8 +99,11 @@ impl Engine {
             }
             Ok::<_, Failure>(was_there)
         })?;
-        self.finish(id, held)?;
-        Ok(was_there)
+        // Several may remove it at once (a command and the monitor's clean-up); it is gone once.
+        if let (true, Some(container)) = (was_there, known) {
+            self.emit_container(container, "destroy", &[]);
+        }
+        self.finish(id, held)
     }
 
     /// Removals whose directories are durably gone, so that nothing has to be remembered of them. Asked for by the next removals, because a

@@ -50,7 +50,7 @@ fn a_kill_at_any_moment_leaves_a_whole_state() {
         client.attached().unwrap();
         let monitor = bench.state().unwrap().monitor_pid;
         let killer = std::thread::spawn(move || {
-            std::thread::sleep(Duration::from_micros(round * 400));
+            std::thread::sleep(Duration::from_micros(round * round * 30));
             if alive(monitor) {
                 kill(monitor, Signal::KILL);
             }

@@ -19,8 +19,7 @@ pub(super) fn create(plan: &Plan, layout: &Layout) -> Result<Group, CgroupError>
     let mut group = Group { aliases: layout.aliases.clone(), ..Group::default() };
     for hierarchy in &layout.v1 {
         let cpuset = hierarchy.has("cpuset");
-        let dir =
-            descend(plan, &hierarchy.path, |parent, child, made| if cpuset && made { inherit_cpuset(parent, child) } else { Ok(()) })?;
+        let dir = descend(plan, &hierarchy.path, |parent, child, _made| if cpuset { inherit_cpuset(parent, child) } else { Ok(()) })?;
         for controller in hierarchy.name.split(',') {
             limit(plan, controller, dir.as_fd(), &mut group.warnings)?;
         }
@@ -45,7 +44,9 @@ fn limit(plan: &Plan, controller: &str, dir: BorrowedFd<'_>, warnings: &mut Vec<
 /// A group without CPUs or memory nodes takes no process; a new one has none.
 fn inherit_cpuset(parent: &OwnedFd, child: &OwnedFd) -> Result<(), CgroupError> {
     for file in ["cpuset.cpus", "cpuset.mems"] {
-        if let Ok(value) = kernel::read(parent.as_fd(), file) {
+        // Whoever made the group may have been killed before this, or not have come so far yet.
+        let empty = kernel::read(child.as_fd(), file).is_ok_and(|value| value.trim().is_empty());
+        if let (true, Ok(value)) = (empty, kernel::read(parent.as_fd(), file)) {
             set(child.as_fd(), file, value.trim())?;
         }
     }
