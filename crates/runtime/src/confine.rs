@@ -151,9 +151,6 @@ impl Ready {
     /// Executes the program with everything else closed; returns only why it did not work.
     pub(crate) fn execute(&self) -> LaunchError {
         signal::reset_for_exec();
-        // The last moment: earlier, the change of user took it back. A filter of the user's that forbids it leaves the end of a container whose
-        // monitor was killed to whoever comes next and settles it.
-        process::die_with_parent().ok();
         if let Err(error) = process::close_on_exec_from(3) {
             return error.into();
         }

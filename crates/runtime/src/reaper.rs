@@ -26,8 +26,6 @@ pub(crate) fn run(confinement: &Confinement, ready: &Ready, reporter: Reporter, 
     if let Err(error) = confinement.seal() {
         return fail(&reporter, &error);
     }
-    // As for any first process; its own child dies with this pid namespace.
-    process::die_with_parent().ok();
     drop(reporter);
     let pid = child.pid;
     drop(child);

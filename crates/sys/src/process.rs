@@ -238,12 +238,6 @@ pub fn set_dumpable(yes: bool) -> Result<()> {
         .map_err(|errno| Error::new("prctl(PR_SET_DUMPABLE)", "self", errno))
 }
 
-/// Lets the kernel kill this process when the thread that made it ends. A change of user or capabilities afterwards takes that back.
-pub fn die_with_parent() -> Result<()> {
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL))
-        .map_err(|errno| Error::new("prctl(PR_SET_PDEATHSIG)", "self", errno))
-}
-
 /// Makes this process the parent of orphaned descendants.
 pub fn become_subreaper() -> Result<()> {
     // SAFETY: integers only.
