@@ -90,7 +90,8 @@ fn pushes_that_cannot_be() {
     s.x(&format!("push {host}/box:2")).exits(1).says(&format!("tag does not exist: {host}/box:2"));
     s.x("push Upper/x").fails();
     drop(registry);
-    s.x(&format!("push {host}/box:1")).exits(1).says("onnection refused");
+    s.x(&format!("push {host}/box:1")).exits(1).says(&format!("dial tcp {host}: connect: connection refused"));
+    s.x("pull nosuch.invalid/box:1").exits(1).says("dial tcp: lookup nosuch.invalid").says("no such host");
 }
 
 fn login_files(s: &Sandbox) -> std::path::PathBuf {

@@ -316,26 +316,43 @@ pub(super) fn limited(answer: &mut Answer, limit: u64, url: &str) -> Result<Vec<
 }
 
 fn transport(method: &Method, url: &str, error: ureq::Error) -> Error {
+    let host = Url::parse(url).map(|url| url.host).unwrap_or_default();
     let source = match error {
-        ureq::Error::Io(error) => error,
+        ureq::Error::Io(error) => in_gos_words(&host, error),
+        ureq::Error::HostNotFound => unknown_host(&host),
         // A server that does not speak TLS will not learn it by asking again.
         error @ (ureq::Error::Tls(_) | ureq::Error::Rustls(_)) => io::Error::new(io::ErrorKind::InvalidData, error.to_string()),
+        ureq::Error::Timeout(_) => io::Error::new(io::ErrorKind::TimedOut, format!("dial tcp {host}: i/o timeout")),
         other => io::Error::other(other.to_string()),
     };
-    // Go's words for it begin with the method as a word: `Get "https://…": …`.
+    // And Go's words for the whole begin with the method: `Get "https://…": …`.
     let mut word = method.as_str().to_ascii_lowercase();
     word[..1].make_ascii_uppercase();
     Error::Transport { method: word, url: url.to_owned(), source }
 }
 
+/// What people search the net for when it does not work.
+fn in_gos_words(host: &str, error: io::Error) -> io::Error {
+    let text = match error.kind() {
+        io::ErrorKind::ConnectionRefused => "connect: connection refused",
+        io::ErrorKind::NetworkUnreachable => "connect: network is unreachable",
+        io::ErrorKind::HostUnreachable => "connect: no route to host",
+        io::ErrorKind::TimedOut => "i/o timeout",
+        // std has no kind for a name that does not resolve.
+        _ if error.to_string().contains("lookup address") => return unknown_host(host),
+        _ => return error,
+    };
+    io::Error::new(error.kind(), format!("dial tcp {host}: {text}"))
+}
+
+fn unknown_host(host: &str) -> io::Error {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    io::Error::new(io::ErrorKind::AddrNotAvailable, format!("dial tcp: lookup {name}: no such host"))
+}
+
+/// Whether asking again at once would be of no use.
 fn refused(error: &Error) -> bool {
-    match error {
-        Error::Transport { source, .. } => {
-            let text = source.to_string();
-            source.kind() == io::ErrorKind::ConnectionRefused
-                || text.contains("host not found")
-                || source.kind() == io::ErrorKind::InvalidData
-        }
-        _ => false,
-    }
+    use io::ErrorKind::{AddrNotAvailable, ConnectionRefused, HostUnreachable, InvalidData, NetworkUnreachable};
+    let hopeless = [AddrNotAvailable, ConnectionRefused, HostUnreachable, InvalidData, NetworkUnreachable];
+    matches!(error, Error::Transport { source, .. } if hopeless.contains(&source.kind()))
 }
