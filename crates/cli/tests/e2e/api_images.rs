@@ -250,6 +250,36 @@ fn many_at_once_agree() {
 }
 
 #[test]
+fn a_door_that_is_killed_leaves_nothing() {
+    let Some(registry) = Registry::start() else { return };
+    let Some((s, door)) = scene(&["redis"]) else { return };
+    let host = registry.host();
+    s.ok(&format!("tag redis {host}/redis:1"));
+    s.ok(&format!("push {host}/redis:1"));
+    let tar = s.x("save redis:latest").ok().stdout;
+    drop(door);
+    for wait in [0, 20, 60, 150, 400] {
+        let ids = s.x("images -q --no-trunc").ok().lines();
+        for id in ids {
+            s.x(&format!("rmi -f {id}")).ok();
+        }
+        let door = Door::open(&s);
+        std::thread::scope(|scope| {
+            // Whatever the two hear, they hear an end.
+            scope.spawn(|| door.try_ask("POST", &format!("/images/create?fromImage={host}/redis&tag=1"), b""));
+            scope.spawn(|| door.try_ask("POST", "/images/load", &tar));
+            std::thread::sleep(std::time::Duration::from_millis(wait));
+            door.kill();
+        });
+        s.x("system check --repair").ok();
+        assert!(s.ok("system check").contains("Nothing is wrong"));
+    }
+    s.ok(&format!("pull {host}/redis:1"));
+    assert_eq!(s.ok(&format!("run --rm --network none --entrypoint echo {host}/redis:1 whole")), "whole");
+    assert_eq!(stead_testkit::mounts_below(s.root()), Vec::<String>::new());
+}
+
+#[test]
 fn refusals_have_their_status() {
     let Some((s, door)) = scene(&["busybox", "layers"]) else { return };
     s.ok("create --name user --network none layers");
