@@ -74,7 +74,8 @@ def clean():
         if not w.get('/containers/json?all=1').json():
             break
         time.sleep(0.1)
-    for n in w.get('/networks').json():
+    networks = w.get('/networks')
+    for n in networks.json() if networks.status == 200 else []:
         if n['Name'] not in ('bridge', 'host', 'none'):
             w.delete(f'/networks/{n["Id"]}')
     for v in w.get('/volumes').json()['Volumes'] or []:

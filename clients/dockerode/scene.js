@@ -27,7 +27,7 @@ async function soon(what, ms = 15000) {
 async function clean() {
   for (const c of await docker.listContainers({ all: true })) await docker.getContainer(c.Id).remove({ force: true, v: true }).catch(() => {});
   await soon(async () => (await docker.listContainers({ all: true })).length === 0);
-  for (const n of await docker.listNetworks()) if (!['bridge', 'host', 'none'].includes(n.Name)) await docker.getNetwork(n.Id).remove();
+  for (const n of await docker.listNetworks().catch(() => [])) if (!['bridge', 'host', 'none'].includes(n.Name)) await docker.getNetwork(n.Id).remove();
   for (const v of (await docker.listVolumes()).Volumes || []) await docker.getVolume(v.Name).remove();
 }
 

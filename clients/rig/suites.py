@@ -104,7 +104,7 @@ def read_tap(out, tally):
 
 def bollard(machine, only):
     code, out = suite_process(machine, [tools.cargo(), 'test', '--locked', '--manifest-path', f'{HERE}/bollard/Cargo.toml', '--', '--test-threads', '4', *([only] if only else [])],
-                              400, CARGO_TARGET_DIR=f'{tools.CACHE}/bollard', CARGO_HOME=os.environ.get('CARGO_HOME', os.path.expanduser('~/.cargo')),
+                              400, RUST_BACKTRACE='0', CARGO_TARGET_DIR=f'{tools.CACHE}/bollard', CARGO_HOME=os.environ.get('CARGO_HOME', os.path.expanduser('~/.cargo')),
                               RUSTUP_HOME=os.environ.get('RUSTUP_HOME', os.path.expanduser('~/.rustup')))
     tally = Tally(output=out)
     read_libtest(out, tally)
