@@ -105,4 +105,10 @@ cli=; [ -z "$(candidate docker-cli)" ] || cli=docker-cli
 # shellcheck disable=SC2086
 install docker.io $cli podman crun docker-registry strace btrfs-progs xfsprogs hyperfine fuse3 acl attr
 install_qsd
+# Docker's own clients: clients/run gets docker-py, Testcontainers, dockerode and bollard from their registries into a cache of its own. Debian 13 and later
+# have no docker-compose 1.29 any more; its suite says so then. nodejs of another source (nodesource) brings npm with it.
+install python3-venv iproute2 util-linux iptables
+command -v node >/dev/null && command -v npm >/dev/null || install nodejs npm
+v=$(candidate docker-compose)
+case $v in 1.29*) install docker-compose ;; *) say "no docker-compose 1.29 in this release (${v:-none})" ;; esac
 say "done"

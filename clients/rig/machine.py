@@ -9,7 +9,7 @@ import time
 
 from . import tools
 
-IMAGES = os.environ.get('STEAD_IMAGES', '/var/cache/stead-images')
+IMAGES = tools.IMAGES
 DOCKER = '/usr/local/bin/docker' if os.path.exists('/usr/local/bin/docker') else '/usr/bin/docker'
 REGISTRY = '127.0.0.1:5000'
 

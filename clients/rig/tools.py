@@ -8,6 +8,7 @@ import sys
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 REPO = os.path.dirname(HERE)
+IMAGES = os.environ.get('STEAD_IMAGES', '/var/cache/stead-images')
 CACHE = os.environ.get('STEAD_CLIENTS', '/var/cache/stead-clients')
 PYTHON = f'{CACHE}/venv/bin/python'
 COMPOSE2 = f'{CACHE}/compose2/usr/libexec/docker/cli-plugins/docker-compose'
@@ -64,6 +65,22 @@ def compose1():
     if shutil.which('docker-compose'):
         return
     run('apt-get', 'install', '-y', '-qq', '--no-install-recommends', 'docker-compose', env={**os.environ, 'DEBIAN_FRONTEND': 'noninteractive'})
+
+
+def compose_missing(version):
+    """Why there is no compose of that version; empty when there is one."""
+    if version == 2:
+        return '' if os.path.exists(COMPOSE2) else "Debian 13's docker-compose package could not be fetched"
+    if not shutil.which('docker-compose'):
+        return 'this release has no docker-compose 1.29'
+    said = subprocess.run(['docker-compose', 'version', '--short'], capture_output=True, text=True).stdout.strip()
+    return '' if said.startswith('1.') else f'the docker-compose of this release is {said}, not 1.29'
+
+
+def images(names):
+    """Makes the images that are not there yet from the distribution's packages."""
+    if any(not os.path.exists(f'{IMAGES}/{n}.tar') for n in names):
+        run('bash', f'{REPO}/images/build.sh')
 
 
 def compose2():
