@@ -43,6 +43,7 @@ pub struct Config {
     #[serde(deserialize_with = "null_is_default")]
     pub env: Vec<String>,
     /// Arguments, or the whole command line without an entrypoint. `None`: the image's.
+    #[serde(deserialize_with = "words")]
     pub cmd: Option<Vec<String>>,
     /// How it is asked for its health. `None`: the image's; `["NONE"]` asks nothing.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +55,7 @@ pub struct Config {
     /// Directory the program starts in.
     pub working_dir: String,
     /// Program put before `cmd`. `None`: the image's; `[""]` resets it.
+    #[serde(deserialize_with = "words")]
     pub entrypoint: Option<Vec<String>>,
     /// Build triggers of the image.
     pub on_build: Option<Vec<String>>,
@@ -337,6 +339,23 @@ fn is_zero(value: &i64) -> bool {
     *value == 0
 }
 
+/// A command line may come as one word, which then is not parted: Docker's `strslice`.
+fn words<'de, D>(deserializer: D) -> Result<Option<Vec<String>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+{
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Words {
+        One(String),
+        Many(Vec<String>),
+    }
+    Ok(Option::<Words>::deserialize(deserializer)?.map(|words| match words {
+        Words::One(word) => vec![word],
+        Words::Many(words) => words,
+    }))
+}
+
 /// Docker's clients send `null` for empty lists and maps.
 fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
@@ -355,6 +374,15 @@ mod tests {
         let a: Config = serde_json::from_str("{}").unwrap();
         let b: Config = serde_json::from_str(r#"{"Env":null,"Labels":null,"ExposedPorts":null,"Unknown":1}"#).unwrap();
         assert_eq!(a, b);
+    }
+
+    #[test]
+    fn a_command_may_be_one_word() {
+        let config: Config = serde_json::from_str(r#"{"Cmd":"a b","Entrypoint":["c"]}"#).unwrap();
+        assert_eq!((config.cmd, config.entrypoint), (Some(vec!["a b".to_owned()]), Some(vec!["c".to_owned()])));
+        let config: Config = serde_json::from_str(r#"{"Cmd":null}"#).unwrap();
+        assert_eq!((config.cmd, config.entrypoint), (None, None));
+        assert!(serde_json::from_str::<Config>(r#"{"Cmd":[1]}"#).is_err());
     }
 
     #[test]

@@ -50,7 +50,8 @@ impl Engine {
         self.settle_networking(&mut config, &mut host, &mut networking)?;
         host.memory_swap = super::update::memory_swap(&host);
         if let Some(name) = &name {
-            names::check_container(name.trim_start_matches('/')).map_err(Failure::invalid)?;
+            let bad = || Failure::invalid(format!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"));
+            names::check_container(name.trim_start_matches('/')).map_err(|_short| bad())?;
         }
         let image = self.images.resolve_platform(&config.image, platform.as_deref())?;
         merge::with_image(&mut config, &image.config.config)?;

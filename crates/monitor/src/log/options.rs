@@ -67,10 +67,7 @@ impl OptionError {
     /// The universal kind: the request is wrong.
     #[must_use]
     pub fn kind(&self) -> Kind {
-        match self {
-            Self::Driver(_) => Kind::Unsupported,
-            _ => Kind::Invalid,
-        }
+        Kind::Invalid
     }
 }
 
