@@ -44,7 +44,6 @@ mod nanos {
     use serde::{Deserialize, Deserializer, Serializer};
     use stead_base::time::Time;
 
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape serde takes")]
     pub(super) fn serialize<S: Serializer>(time: &Time, to: S) -> Result<S::Ok, S::Error> {
         to.serialize_i64(i64::try_from(time.nanos()).unwrap_or(i64::MAX))
     }
