@@ -111,6 +111,7 @@ class Workload:
         self.acked(f'control{i}', lambda: None if read(control) == content('control', i, 0) else 'lost')
 
         s('volume', 'create', '--label', f'round={i}', f'made{i}')
+        self.acked(f'event create made{i}', lambda: self.told(f'volume create made{i}'))
         self.acked(f'volume made{i}', lambda: self.listed('volume', f'made{i}') or self.is_dir(s.data(f'made{i}')))
 
         s('run', '--rm', '--network', 'none', '-v', f'filled{i}:/seed', 'seed:1', '/bin/true')
@@ -126,13 +127,16 @@ class Workload:
 
         s('create', '--name', f'kept{i}', '-v', f'made{i}:/d', 'seed:1', '/bin/true')
         self.acked(f'container kept{i}', lambda: self.listed('container', f'kept{i}'))
+        self.acked(f'event create kept{i}', lambda: self.told(f'container create kept{i}'))
 
         if i % 3 == 2:
             self.begin(f'copy-up filled{i - 1}')
             s('volume', 'rm', f'filled{i - 1}')
             self.acked(f'volume rm filled{i - 1}', lambda: None if self.listed('volume', f'filled{i - 1}') else 'is still listed')
+            self.acked(f'event destroy filled{i - 1}', lambda: self.told(f'volume destroy filled{i - 1}'))
             self.begin(f'container kept{i - 1}')
             s('rm', f'kept{i - 1}')
+            self.acked(f'event destroy kept{i - 1}', lambda: self.told(f'container destroy kept{i - 1}'))
             self.acked(f'rm kept{i - 1}', lambda: None if self.listed('container', f'kept{i - 1}') else 'is still listed')
 
     def has_image(self):
@@ -140,6 +144,9 @@ class Workload:
 
     def listed(self, kind, name):
         return None if name in self.now[kind] else 'is not listed'
+
+    def told(self, event):
+        return None if event in self.events else 'is not in the journal'
 
     @staticmethod
     def is_dir(path):
@@ -157,6 +164,10 @@ class Workload:
         trouble = [] if found.returncode == 0 else [f'system check --repair: exit {found.returncode}: {found.stderr.strip()} {found.stdout.strip()}']
         self.now = {'volume': self.stead('volume', 'ls', '-q').stdout.split(),
                     'container': self.stead('ps', '-a', '--format', '{{.Names}}').stdout.split()}
+        told = self.stead('events', '--since', '1', '--until', '0s', '--format', '{{.Type}} {{.Action}} {{.Actor.ID}} {{.Actor.Attributes.name}}')
+        words = [line.split() for line in told.stdout.splitlines()]
+        self.events = {' '.join([w[0], w[1], w[3] if w[0] == 'container' else w[2]]) for w in words if len(w) == 4} | {
+            ' '.join(w[:3]) for w in words if w[0] == 'volume'}
         return trouble
 
     def broken(self, mark):
