@@ -11,7 +11,7 @@ const CHUNK: usize = 256 << 10;
 
 pub(super) fn get(ask: &mut Ask) -> Answer {
     let mut archive = ask.engine().container_export(ask.param("id"))?;
-    Ok(Reply::stream(200, "application/x-tar", Vec::new(), move |out| {
+    Ok(Reply::stream(200, "application/octet-stream", Vec::new(), move |out| {
         let mut out = io::BufWriter::with_capacity(CHUNK, out);
         io::copy(&mut archive, &mut out)?;
         io::Write::flush(&mut out)

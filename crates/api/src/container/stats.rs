@@ -9,13 +9,14 @@ use stead_engine::Failure;
 use crate::ask::Ask;
 use crate::reply::Reply;
 use crate::route::Answer;
+use crate::version::Version;
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) fn get(ask: &mut Ask) -> Answer {
     let stream = ask.query().flag_or("stream", true);
-    let once = ask.query().flag("one-shot");
+    let once = ask.query().flag("one-shot") && ask.version() >= Version(1, 41);
     if stream && once {
         return Err(Failure::invalid("cannot have stream=true and one-shot=true"));
     }

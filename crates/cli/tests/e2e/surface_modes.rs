@@ -67,6 +67,11 @@ fn processes_are_seen_by_those_who_join() {
     assert_eq!(s.ok("run --rm --network none --pid host busybox readlink /proc/self/ns/pid"), host);
     let host = std::fs::read_link("/proc/self/ns/uts").unwrap().display().to_string();
     assert_eq!(s.ok("run --rm --network none --uts host busybox readlink /proc/self/ns/uts"), host);
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap().trim().to_owned();
+    for shared in ["--network none --uts host", "--network host"] {
+        assert_eq!(s.ok(&format!("run --rm {shared} busybox sh -c 'hostname; cat /etc/hostname'")), format!("{name}\n{name}"), "{shared}");
+    }
+    assert_eq!(s.ok("run --rm --network host --hostname own busybox hostname"), "own");
 }
 
 #[test]

@@ -89,6 +89,37 @@ fn a_name_changes_and_nothing_else() {
     assert_eq!(s.ok("volume ls -q"), "data");
 }
 
+/// Many at once: one gets the name, the others are told who has it, and nothing is lost.
+#[test]
+fn a_name_is_given_once() {
+    let s = busybox();
+    let names: Vec<String> = (0..12).map(|i| format!("box{i}")).collect();
+    for name in &names {
+        s.ok(&format!("create --name {name} --network none busybox true"));
+    }
+    let all: Vec<_> = names.iter().map(|name| s.cli().args(["rename", name, "prize"])).collect();
+    let done: Vec<_> = all.into_iter().map(|command| std::thread::spawn(move || command.run())).collect();
+    let done: Vec<_> = done.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let (won, lost): (Vec<_>, Vec<_>) = done.into_iter().partition(|out| out.code == 0);
+    assert_eq!(won.len(), 1, "{won:?}");
+    lost.into_iter().for_each(|out| drop(out.exits(1).says("The container name \"/prize\" is already in use by container")));
+    let mut left = s.x("ps -a --format '{{.Names}}'").ok().lines();
+    left.retain(|name| name != "prize");
+    assert_eq!(left.len(), 11, "{left:?}");
+    // Updates of one container from many sides: the last one holds, all of it.
+    s.ok("run -d --name many --network none busybox sleep 1000");
+    let all: Vec<_> = (1..9)
+        .map(|i| s.cli().args(["update", "--pids-limit", &format!("{}", 10 * i), "--cpu-shares", &format!("{}", 100 * i), "many"]))
+        .collect();
+    let done: Vec<_> = all.into_iter().map(|command| std::thread::spawn(move || command.run())).collect();
+    done.into_iter().for_each(|thread| drop(thread.join().unwrap().ok()));
+    let host = s.inspect("many")["HostConfig"].clone();
+    let (pids, shares) = (host["PidsLimit"].as_i64().unwrap(), host["CpuShares"].as_i64().unwrap());
+    assert_eq!(shares, pids * 10);
+    let id = s.inspect("many")["Id"].as_str().unwrap().to_owned();
+    assert_eq!(cgroup(&id, "pids/pids.max", "pids.max"), pids.to_string(), "the kernel has what the record says");
+}
+
 #[test]
 fn limits_change_at_once_and_for_later() {
     let s = busybox();

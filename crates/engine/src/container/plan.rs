@@ -74,12 +74,18 @@ pub(crate) fn diff_ids(container: &Container) -> Result<Vec<stead_base::digest::
         .collect()
 }
 
-/// The name inside: what was asked, or the short id; the host's own in its network namespace (as Docker).
+/// The name inside: what was asked, or the short id; the host's own where its network or its name is shared (as Docker).
 pub(super) fn hostname(container: &Container) -> String {
-    if container.host.uts_mode == "host" {
-        return String::new();
+    if !container.config.hostname.is_empty() {
+        return container.config.hostname.clone();
     }
-    if container.config.hostname.is_empty() { stead_base::ids::short(&container.id).to_owned() } else { container.config.hostname.clone() }
+    if container.host.uts_mode == "host" || container.host.network_mode == "host" {
+        let own = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+        if !own.trim().is_empty() {
+            return own.trim().to_owned();
+        }
+    }
+    stead_base::ids::short(&container.id).to_owned()
 }
 
 fn process(container: &Container) -> Result<Process> {

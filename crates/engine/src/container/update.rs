@@ -1,6 +1,7 @@
 //! `update`: other limits and another restart policy, for a running container at once.
 
 use stead_base::Kind;
+use stead_runtime::CgroupLimits;
 
 use super::check;
 use super::config::HostConfig;
@@ -58,12 +59,15 @@ impl Engine {
     /// Tells the kernel, and writes the plan that a restart by policy is born from.
     fn apply_limits(&self, before: &Container, after: &Container) -> Result<Vec<String>> {
         let Some(mut plan) = stead_runtime::spec::read(&self.run_root, &after.id) else { return Ok(Vec::new()) };
-        plan.cgroup = super::plan::limits(after)?;
+        // Where its group is, is not changed by what it may use.
+        let place = plan.cgroup.path.clone();
+        let limits = |container: &Container| super::plan::limits(container).map(|limits| CgroupLimits { path: place.clone(), ..limits });
+        plan.cgroup = limits(after)?;
         let mut warnings = Vec::new();
         if self.now(&after.id).is_running() && plan.runtime.is_none() {
             warnings = stead_runtime::cgroup::update(&plan).or_else(|error| {
                 let mut old = plan.clone();
-                old.cgroup = super::plan::limits(before)?;
+                old.cgroup = limits(before)?;
                 drop(stead_runtime::cgroup::update(&old));
                 Err(Failure::new(error.kind(), error.to_string()))
             })?;
