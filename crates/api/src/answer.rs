@@ -119,7 +119,7 @@ fn handle(door: &Door, request: Request<Incoming>, runtime: Handle) -> Answer {
 }
 
 /// Splits `/v1.50/info`.
-fn versioned(path: &str) -> Option<(Version, &str)> {
+pub(crate) fn versioned(path: &str) -> Option<(Version, &str)> {
     let rest = path.strip_prefix("/v")?;
     let (version, _) = rest.split_once('/')?;
     Some((Version::parse(version)?, &rest[version.len()..]))

@@ -1,13 +1,14 @@
 //! The Engine API: Docker's HTTP in front of the engine's verbs.
 //!
 //! - Purpose: Docker's own clients work unmodified.
-//! - Door: [`serve()`], [`Listener`], [`Tls`].
+//! - Door: [`serve()`], [`Listener`], [`Tls`]; [`attend`] for tests.
 //! - Knows: HTTP/1.1, routes, versions of the API, hijacked streams, limits on what a client may send.
 //! - Must not know: records, mounts, cgroups; those are behind the engine.
 //! - If we crash here: clients lose their connection and nothing else. Containers have their monitors, state is on disk.
 
 mod answer;
 mod ask;
+pub mod attend;
 mod build;
 mod connection;
 mod container;

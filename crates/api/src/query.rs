@@ -21,6 +21,11 @@ impl Query {
         pairs.collect::<Result<_, Failure>>().map(Self)
     }
 
+    /// All parameters, in order.
+    pub(crate) fn into_pairs(self) -> Vec<(String, String)> {
+        self.0
+    }
+
     /// The first value of a parameter.
     pub(crate) fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| value.as_str())
