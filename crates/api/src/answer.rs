@@ -99,23 +99,36 @@ pub(crate) async fn answer(door: Door, request: Request<Incoming>) -> Response<S
 fn handle(door: &Door, request: Request<Incoming>, runtime: Handle) -> Answer {
     let (head, incoming) = request.into_parts();
     let path = unescape(head.uri.path())?;
+    let mut body = BodyReader::new(incoming, runtime);
     let (version, path) = match versioned(&path) {
         Some((version, rest)) => (version, rest),
         None => (NEWEST, path.as_str()),
     };
-    let Some((route, params)) = route::find(&head.method, path, version) else {
-        return Ok(failure::message(404, "page not found"));
+    let found = version.check().map(|version| route::find(&head.method, path, version));
+    let (route, params) = match found {
+        Ok(Some(found)) => found,
+        Ok(None) => {
+            body.finish();
+            return Ok(failure::message(404, "page not found"));
+        }
+        Err(failure) => {
+            body.finish();
+            return Err(failure);
+        }
     };
     let mut ask = Ask {
         engine: Arc::clone(&door.engine),
-        version: version.check()?,
+        version,
         params,
         query: Query::parse(head.uri.query().unwrap_or_default())?,
         headers: head.headers,
-        body: BodyReader::new(incoming, runtime),
+        body,
         peer: door.peer.clone(),
     };
-    (route.act)(&mut ask)
+    let answer = (route.act)(&mut ask);
+    // A client that is still sending would see a broken connection instead of the answer.
+    ask.body.finish();
+    answer
 }
 
 /// Splits `/v1.50/info`.

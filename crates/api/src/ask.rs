@@ -20,6 +20,9 @@ use crate::version::Version;
 /// The longest JSON body; a create with a full environment is far below it.
 const JSON_MAX: usize = 8 << 20;
 
+/// So much of a body that nobody wanted is read away before the connection is given up.
+const LEFT_MAX: u64 = 16 << 20;
+
 /// One request.
 #[derive(Debug)]
 pub(crate) struct Ask {
@@ -182,6 +185,16 @@ impl BodyReader {
     pub(crate) fn new(incoming: Incoming, runtime: Handle) -> Self {
         let empty = incoming.is_end_stream();
         Self { incoming: Some(incoming), runtime: Some(runtime), rest: Bytes::new(), empty }
+    }
+
+    /// Whether the body is announced as longer than this, or without a length.
+    pub(crate) fn announces_more_than(&self, length: u64) -> bool {
+        !self.empty && self.incoming.as_ref().is_some_and(|body| body.size_hint().exact().is_none_or(|exact| exact > length))
+    }
+
+    /// Reads away what is left, if that is not much.
+    pub(crate) fn finish(&mut self) {
+        drop(io::copy(&mut self.take(LEFT_MAX), &mut io::sink()));
     }
 
     /// Whether the request announced no body.

@@ -49,7 +49,7 @@ impl Session {
     pub(super) fn run(mut self, meeting: Meeting, attached: Attached) {
         let met = match meeting {
             Meeting::Now(client) => Ok(Some((client, attached))),
-            Meeting::Later(expectation) => self.expect(&expectation),
+            Meeting::Later(expectation) => self.shown_before().and_then(|()| self.expect(&expectation)),
         };
         let outcome = met.and_then(|met| match met {
             Some((client, attached)) => self.follow(client, attached),
@@ -59,9 +59,14 @@ impl Session {
         self.connection.finish();
     }
 
+    /// All that was written so far, by a container that does not run.
+    fn shown_before(&mut self) -> io::Result<()> {
+        if std::mem::take(&mut self.wanted.logs) { self.show_log(None) } else { Ok(()) }
+    }
+
     /// Waits for the start, and is attached before it.
     fn expect(&mut self, expectation: &Expectation) -> io::Result<Option<(Client, Attached)>> {
-        loop {
+        while self.wanted.stream {
             match self.engine.container_met(expectation).map_err(io::Error::other)? {
                 Met::Nothing => {}
                 Met::Over(_) | Met::Removed => return Ok(None),
@@ -80,11 +85,12 @@ impl Session {
                 return Ok(None);
             }
         }
+        Ok(None)
     }
 
     fn follow(&mut self, mut client: Client, attached: Attached) -> io::Result<()> {
         if self.wanted.logs {
-            self.show_log(attached)?;
+            self.show_log(Some(attached))?;
         }
         if !self.wanted.stream {
             return Ok(());
@@ -108,11 +114,11 @@ impl Session {
         }
     }
 
-    /// What was written before we were attached.
-    fn show_log(&mut self, attached: Attached) -> io::Result<()> {
+    /// What was written, up to the moment of attachment.
+    fn show_log(&mut self, up_to: Option<Attached>) -> io::Result<()> {
         let Ok(source) = self.engine.container_logs(&self.stdio.id) else { return Ok(()) };
         let (stdout, stderr) = (self.wanted.streams.stdout, self.wanted.streams.stderr);
-        let query = LogQuery { stdout, stderr, up_to: Some(attached), ..LogQuery::default() };
+        let query = LogQuery { stdout, stderr, up_to, ..LogQuery::default() };
         for entry in log::read(&source.dir, &source.id, query).map_err(io::Error::other)? {
             let entry = entry.map_err(io::Error::other)?;
             self.out.push(entry.stream, entry.text.as_bytes())?;

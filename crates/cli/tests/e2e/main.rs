@@ -5,7 +5,13 @@
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "a test's scene is set by panicking code and plain files"))]
 
 #[cfg(test)]
+mod api;
+#[cfg(test)]
 mod api_images;
+#[cfg(test)]
+mod api_serve;
+#[cfg(test)]
+mod api_streams;
 #[cfg(test)]
 mod api_volumes;
 #[cfg(test)]

@@ -79,7 +79,7 @@ impl Engine {
         image: &ImageRecord,
     ) -> Result<Container> {
         let id = stead_store::new_id()?;
-        let name = name.map_or_else(|| names::random(seed(&id)), |n| n.trim_start_matches('/').to_owned());
+        let name = name.map_or_else(|| names::random(seed(&id)), |n| n.strip_prefix('/').unwrap_or(&n).to_owned());
         Ok(Container {
             name,
             created: Time::now(),

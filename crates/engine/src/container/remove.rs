@@ -70,7 +70,11 @@ impl Engine {
     /// Ends a container for good: no restart policy brings it back.
     fn end(&self, id: &str) -> Result<()> {
         if let Some(mut client) = self.client_if_alive(id)? {
-            client.end()?;
+            return match client.end() {
+                // It ended by itself just now.
+                Ok(_) | Err(stead_monitor::Error::Gone(_)) => Ok(()),
+                Err(error) => Err(error.into()),
+            };
         }
         Ok(())
     }
