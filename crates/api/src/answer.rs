@@ -83,7 +83,8 @@ pub(crate) async fn answer(door: Door, request: Request<Incoming>) -> Response<S
         let reply = handle(&door, request, runtime).unwrap_or_else(|failure| failure::reply(&failure));
         // The connection is let go of before the sweep: a client may wait for its end.
         let engine = Arc::clone(&door.engine);
-        deliver(door, reply, asks_upgrade, sender);
+        deliver(&door, reply, asks_upgrade, sender);
+        drop(door);
         if removes {
             crate::sweep::sweep(&engine);
         }
@@ -139,7 +140,7 @@ pub(crate) fn versioned(path: &str) -> Option<(Version, &str)> {
 }
 
 /// Sends the head, then lets a stream write on this thread.
-fn deliver(door: Door, reply: Reply, asks_upgrade: bool, sender: oneshot::Sender<Response<Sent>>) {
+fn deliver(door: &Door, reply: Reply, asks_upgrade: bool, sender: oneshot::Sender<Response<Sent>>) {
     let head = head(&reply);
     match reply.body {
         Body::Whole(bytes) => drop(sender.send(build(reply.status, head, Sent::Whole(Some(bytes.into()))))),

@@ -1,7 +1,7 @@
 //! `POST /containers/create`.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use stead_base::Kind;
 use stead_engine::Failure;
 use stead_engine::container::config::{Config, HostConfig, NetworkingConfig};
@@ -24,15 +24,13 @@ struct Body {
 }
 
 pub(super) fn post(ask: &mut Ask) -> Answer {
-    let Some(mut value) = ask.json_if_any::<Value>()? else {
+    let Some(body) = ask.json_if_any::<Body>()? else {
         return Err(Failure::invalid(if ask.body().is_empty() {
             "invalid JSON: got EOF while reading request body"
         } else {
             "config cannot be empty in order to create a container"
         }));
     };
-    words(&mut value);
-    let body = Body::deserialize(value).map_err(|error| Failure::invalid(format!("invalid JSON: {error}")))?;
     let (version, query) = (ask.version(), ask.query());
     let mut request = CreateRequest {
         name: query.filled("name").map(str::to_owned),
@@ -46,15 +44,6 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
     Ok(Reply::json(201, &json!({ "Id": created.id, "Warnings": created.warnings })))
 }
 
-/// `Cmd` and `Entrypoint` may be one word instead of a list of them.
-fn words(body: &mut Value) {
-    for name in ["Cmd", "Entrypoint"] {
-        if let Some(word) = body.get_mut(name).filter(|value| value.is_string()) {
-            *word = json!([word.take()]);
-        }
-    }
-}
-
 /// Clients take a 404 of create for a missing image: they pull it and ask again. Whatever else is missing is a wrong request.
 fn only_images_are_missing(failure: Failure) -> Failure {
     match failure.kind {
@@ -66,14 +55,6 @@ fn only_images_are_missing(failure: Failure) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_word_is_a_list_of_one() {
-        let mut body = json!({ "Cmd": "date", "Entrypoint": ["a"], "Image": "x" });
-        words(&mut body);
-        let body = Body::deserialize(body).unwrap();
-        assert_eq!((body.config.cmd.unwrap(), body.config.entrypoint.unwrap()), (vec!["date".to_owned()], vec!["a".to_owned()]));
-    }
 
     #[test]
     fn only_a_missing_image_is_not_found() {

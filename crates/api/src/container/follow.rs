@@ -66,7 +66,10 @@ impl Session {
 
     /// Waits for the start, and is attached before it.
     fn expect(&mut self, expectation: &Expectation) -> io::Result<Option<(Client, Attached)>> {
-        while self.wanted.stream {
+        if !self.wanted.stream {
+            return Ok(None);
+        }
+        loop {
             match self.engine.container_met(expectation).map_err(io::Error::other)? {
                 Met::Nothing => {}
                 Met::Over(_) | Met::Removed => return Ok(None),
@@ -85,7 +88,6 @@ impl Session {
                 return Ok(None);
             }
         }
-        Ok(None)
     }
 
     fn follow(&mut self, mut client: Client, attached: Attached) -> io::Result<()> {

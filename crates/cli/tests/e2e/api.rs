@@ -134,6 +134,7 @@ impl<'s> Server<'s> {
 
     /// Creates a container of busybox without a network; its id.
     #[track_caller]
+    #[expect(clippy::needless_pass_by_value, reason = "a body is written where it is sent")]
     pub(crate) fn create(&self, name: &str, body: serde_json::Value) -> String {
         let mut whole = serde_json::json!({ "Image": "busybox", "HostConfig": { "NetworkMode": "none" } });
         for (key, value) in body.as_object().unwrap() {
