@@ -5,6 +5,7 @@ use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stead_api::{Listener, Tls};
 use stead_sys::lock::Lock;
 
@@ -16,6 +17,9 @@ use crate::failure::Failure;
 const SOCKET_MODE: u32 = 0o660;
 /// The group that gets the socket, where the host has it.
 const GROUP: &str = "stead";
+
+/// Open files, as many as Docker's service has.
+const DESCRIPTORS: u64 = 1 << 20;
 
 pub(crate) static SERVE: Command = Command {
     name: "serve",
@@ -59,6 +63,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     if hosts.is_empty() && passed.is_empty() {
         hosts.push(format!("unix://{}", context.run_root.join("stead.sock").display()));
     }
+    many_descriptors();
     let engine = Arc::new(context.engine()?);
     let mut sockets = Sockets { listeners: passed, own: Vec::new() };
     for host in &hosts {
@@ -72,6 +77,15 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     }
     outcome.map_err(Failure::error)?;
     Ok(0)
+}
+
+/// Each client needs a few; what a shell allows by itself is for one program with few files. Where it cannot be had, fewer clients are served.
+fn many_descriptors() {
+    let before = getrlimit(Resource::Nofile);
+    let most = before.maximum.map_or(DESCRIPTORS, |hard| hard.min(DESCRIPTORS));
+    if before.current.is_some_and(|now| now < most) {
+        setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: before.maximum }).ok();
+    }
 }
 
 impl Sockets {
