@@ -90,6 +90,9 @@ install_qsd() {
 
 install_cargo
 # Build: the compiler for bundled C (SQLite, zstd). Images and the tutorial: mmdebstrap, python3, binutils (readelf).
+# Networks at run time: nft for the rules of bridges, aardvark-dns for names on them; both are looked for in the distribution's places only.
+# iproute2 and util-linux keep the tests in network namespaces of their own.
+install nftables aardvark-dns iproute2
 install gcc libc6-dev make pkg-config git ca-certificates curl python3 binutils mmdebstrap debian-archive-keyring busybox-static e2fsprogs util-linux procps
 [ "$want" = build ] && exit 0
 # rustup's minimal profile leaves these out, and `./check` wants both.

@@ -24,7 +24,13 @@ impl Engine {
             Ok(mut client) => self.container_launch(&mut client),
             // Somebody else started it in between: what was asked has come true.
             Err(failure) if failure.kind == Kind::Conflict && self.now(&container.id).is_alive() => Ok(()),
-            Err(failure) => Err(failure),
+            Err(failure) => {
+                // Whoever waits for the removal of a container of --rm must not wait for ever because it never ran.
+                if container.host.auto_remove {
+                    drop(self.remove_stopped(&container, true));
+                }
+                Err(failure)
+            }
         }
     }
 
