@@ -247,7 +247,7 @@ fn check_name(reference: &Reference) -> Result<()> {
 }
 
 /// Keeps the error that says most: an answer beats silence, and among equals the later one.
-fn keep_better(kept: &mut Option<Error>, error: Error) {
+pub(crate) fn keep_better(kept: &mut Option<Error>, error: Error) {
     let silent = |e: &Error| matches!(e, Error::Registry(registry::Error::Transport { .. }));
     match kept {
         Some(old) if !silent(old) && silent(&error) => {}

@@ -3,6 +3,7 @@
 use stead_base::Digest;
 
 use crate::manifest::{DOCKER_LIST, DOCKER_MANIFEST, Document};
+use crate::pull::keep_better;
 use crate::registry::{self, Access, Client, Purpose};
 use crate::{Error, ImageConfig, Images, Platform, Reference, Result};
 
@@ -20,7 +21,7 @@ pub struct Remote {
 }
 
 impl Images {
-    /// Asks the registry itself, no mirror.
+    /// Asks a mirror of the registry, or itself.
     ///
     /// # Errors
     /// What the registry says; the way to it.
@@ -28,7 +29,7 @@ impl Images {
         let reference = Reference::parse(text)?.or_latest();
         let key = reference.digest().map_or_else(|| reference.tag().unwrap_or_default().to_owned(), Digest::to_string);
         let mut failed = None;
-        for base in access.own_bases(reference.domain()) {
+        for base in access.bases(reference.domain()) {
             let client = Client::new(access, &base, Some(&reference), Purpose::Pull);
             match client.manifest(&key) {
                 Ok(fetched) => {
@@ -38,11 +39,10 @@ impl Images {
                     let platforms = platforms(&client, document)?;
                     return Ok(Remote { media_type, digest: fetched.digest, size: fetched.bytes.len(), platforms });
                 }
-                Err(error @ registry::Error::Transport { .. }) => failed = Some(error),
-                Err(error) => return Err(error.into()),
+                Err(error) => keep_better(&mut failed, error.into()),
             }
         }
-        Err(failed.unwrap_or_else(|| registry::Error::Unknown(reference.familiar())).into())
+        Err(failed.unwrap_or_else(|| registry::Error::Unknown(reference.familiar()).into()))
     }
 }
 
