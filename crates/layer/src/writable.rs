@@ -176,7 +176,7 @@ fn remove_from(trash: &Path, name: &str) -> Result<()> {
     }
 }
 
-/// Bytes the container has written.
+/// Bytes the container has written, counted as Docker does: those of its files, not those of directories.
 ///
 /// # Errors
 /// The layer cannot be read.
@@ -185,5 +185,5 @@ pub fn usage(root: &Root, id: &str) -> Result<u64> {
     if upper.symlink_metadata().is_err() {
         return Ok(0);
     }
-    Ok(tree::disk_usage(&upper)?.0)
+    tree::apparent_size(&upper)
 }

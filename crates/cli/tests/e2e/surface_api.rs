@@ -126,6 +126,21 @@ fn a_stream_of_stats_goes_on_until_the_container_is_gone() {
     });
 }
 
+/// The client of a container of --rm waits until it is gone, also when it never came to life.
+#[test]
+fn a_start_that_fails_removes_what_was_to_be_removed() {
+    let Some((s, door)) = scene() else { return };
+    s.ok("create --name idle --network none busybox true");
+    let docker = |args: &[&str]| door.docker(s.dir()).args(args).run();
+    docker(&["run", "--rm", "--network", "none", "--pid", "container:idle", "busybox", "true"])
+        .exits(125)
+        .says("failed to join PID namespace");
+    docker(&["run", "--rm", "--network", "nosuch", "busybox", "true"]).exits(125).says("nosuch not found");
+    docker(&["run", "--rm", "--network", "none", "busybox", "nosuchprogram"]).exits(127).says("executable file not found");
+    s.eventually("nothing is left of them", || s.ok("ps -a --format '{{.Names}}'") == "idle");
+    assert_eq!(s.ok("ps -a -s --format '{{.Size}}'").split(' ').next(), Some("0B"));
+}
+
 /// An API client gets the refusals that the command line gets.
 #[test]
 fn what_cannot_be_is_refused_here_too() {
