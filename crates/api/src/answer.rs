@@ -231,13 +231,19 @@ fn raw_head(headers: &HeaderMap, upgrade: bool) -> Vec<u8> {
     };
     let mut out = begin.to_vec();
     for (name, value) in headers {
-        out.extend_from_slice(name.as_str().as_bytes());
+        out.extend_from_slice(title_case(name.as_str()).as_bytes());
         out.extend_from_slice(b": ");
         out.extend_from_slice(value.as_bytes());
         out.extend_from_slice(b"\r\n");
     }
     out.extend_from_slice(b"\r\n");
     out
+}
+
+/// `content-type` to `Content-Type`, as Go writes it: some clients look for it in these letters.
+fn title_case(name: &str) -> String {
+    let part = |part: &str| part.get(..1).map_or_else(String::new, |first| first.to_ascii_uppercase() + &part[1..]);
+    name.split('-').map(part).collect::<Vec<_>>().join("-")
 }
 
 #[cfg(test)]
@@ -260,7 +266,7 @@ mod tests {
         let text = String::from_utf8(raw_head(&headers, true)).unwrap();
         assert_eq!(
             text,
-            "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\ncontent-type: application/vnd.docker.raw-stream\r\n\r\n"
+            "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\nContent-Type: application/vnd.docker.raw-stream\r\n\r\n"
         );
         assert!(raw_head(&headers, false).starts_with(b"HTTP/1.1 200 OK\r\n"));
     }

@@ -4,6 +4,7 @@ use std::io::{self, Read};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use hyper::HeaderMap;
 use hyper::body::{Body as _, Bytes, Incoming};
@@ -20,6 +21,8 @@ use crate::version::Version;
 /// The longest JSON body; a create with a full environment is far below it.
 const JSON_MAX: usize = 8 << 20;
 
+/// How long a client may pause within a body that is not a stream of its own.
+const PATIENCE: Duration = Duration::from_secs(30);
 /// So much of a body that nobody wanted is read away before the connection is given up.
 const LEFT_MAX: u64 = 16 << 20;
 
@@ -87,6 +90,7 @@ impl Ask {
         if self.body.is_empty() {
             return Ok(None);
         }
+        self.body.patience = Some(PATIENCE);
         let mut text = Vec::new();
         let limit = u64::try_from(JSON_MAX).unwrap_or(u64::MAX) + 1;
         self.body.by_ref().take(limit).read_to_end(&mut text).map_err(|error| Failure::invalid(format!("invalid JSON: {error}")))?;
@@ -102,7 +106,7 @@ impl Ask {
 
     /// The body as it comes, for a thread of its own.
     pub(crate) fn take_body(&mut self) -> BodyReader {
-        let nothing = BodyReader { incoming: None, runtime: None, rest: Bytes::new(), empty: true };
+        let nothing = BodyReader { incoming: None, runtime: None, rest: Bytes::new(), empty: true, patience: None };
         std::mem::replace(&mut self.body, nothing)
     }
 
@@ -172,6 +176,8 @@ pub(crate) struct BodyReader {
     runtime: Option<Handle>,
     rest: Bytes,
     empty: bool,
+    /// How long the next piece may take; for ever where it is a stream that somebody types.
+    patience: Option<Duration>,
 }
 
 impl std::fmt::Debug for BodyReader {
@@ -184,7 +190,7 @@ impl BodyReader {
     /// Over a body that hyper receives.
     pub(crate) fn new(incoming: Incoming, runtime: Handle) -> Self {
         let empty = incoming.is_end_stream();
-        Self { incoming: Some(incoming), runtime: Some(runtime), rest: Bytes::new(), empty }
+        Self { incoming: Some(incoming), runtime: Some(runtime), rest: Bytes::new(), empty, patience: None }
     }
 
     /// Whether the body is announced as longer than this, or without a length.
@@ -194,6 +200,7 @@ impl BodyReader {
 
     /// Reads away what is left, if that is not much.
     pub(crate) fn finish(&mut self) {
+        self.patience = Some(PATIENCE);
         drop(io::copy(&mut self.take(LEFT_MAX), &mut io::sink()));
     }
 
@@ -207,9 +214,19 @@ impl Read for BodyReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         while self.rest.is_empty() {
             let (Some(incoming), Some(runtime)) = (&mut self.incoming, &self.runtime) else { return Ok(0) };
-            match runtime.block_on(Frame(incoming)) {
+            let limit = self.patience;
+            let next = runtime.block_on(async move {
+                match limit {
+                    Some(limit) => tokio::time::timeout(limit, Frame(incoming)).await.unwrap_or_else(|_late| Some(Err(late()))),
+                    None => Frame(incoming).await,
+                }
+            });
+            match next {
                 None => self.incoming = None,
-                Some(Err(error)) => return Err(io::Error::other(error)),
+                Some(Err(error)) => {
+                    self.incoming = None;
+                    return Err(error);
+                }
                 Some(Ok(frame)) => self.rest = frame.into_data().unwrap_or_default(),
             }
         }
@@ -219,14 +236,18 @@ impl Read for BodyReader {
     }
 }
 
+fn late() -> io::Error {
+    io::Error::new(io::ErrorKind::TimedOut, "the body did not come in time")
+}
+
 /// The next frame of a body.
 struct Frame<'a>(&'a mut Incoming);
 
 impl Future for Frame<'_> {
-    type Output = Option<Result<hyper::body::Frame<Bytes>, hyper::Error>>;
+    type Output = Option<io::Result<hyper::body::Frame<Bytes>>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        Pin::new(&mut *self.0).poll_frame(cx)
+        Pin::new(&mut *self.0).poll_frame(cx).map(|frame| frame.map(|frame| frame.map_err(io::Error::other)))
     }
 }
 

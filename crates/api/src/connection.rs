@@ -70,6 +70,8 @@ pub(crate) async fn speak<T: Transport>(engine: Arc<Engine>, transport: T, descr
         .half_close(T::HALF_CLOSE)
         .max_buf_size(HEAD_MAX)
         .max_headers(LINES_MAX)
+        // As Go writes them: some clients look for them in these letters.
+        .title_case_headers(true)
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_LIMIT)
         .serve_connection(TokioIo::new(transport), service);

@@ -23,9 +23,15 @@ const LINGER: Duration = Duration::from_secs(2);
 const SILENCE: Timespec = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
 
 /// Follows a session to its end; a program that could not be started is told of in the stream, as in Docker.
-pub(super) fn run(launched: Result<(Client, ExecStreams), Failure>, asked: &ExecCreate, keys: Option<Keys>, connection: Hijacked) {
+pub(super) fn run(
+    launched: Result<(Client, ExecStreams), Failure>,
+    asked: &ExecCreate,
+    keys: Option<Keys>,
+    connection: Hijacked,
+    raw: bool,
+) {
     let Ok(out) = connection.stream.try_clone() else { return };
-    let mut out = Frames::new(out, asked.tty);
+    let mut out = Frames::new(out, raw);
     let (client, streams) = match launched {
         Ok(launched) => launched,
         Err(failure) => {

@@ -31,11 +31,13 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
         engine.exec_launch(&started)?;
         return Ok(Reply::empty(200));
     }
-    let content_type = content_type(ask.version(), started.asked.tty);
+    // How the stream comes is the starter's to say, whatever the session has.
+    let raw = body.tty;
+    let content_type = content_type(ask.version(), raw);
     // The keys were checked when the session was made.
     let keys = if started.asked.tty { Keys::parse(&started.asked.detach_keys).ok() } else { None };
     Ok(Reply::hijack(content_type, move |connection| {
         let launched = engine.exec_launch(&started);
-        pump::run(launched, &started.asked, keys, connection);
+        pump::run(launched, &started.asked, keys, connection, raw);
     }))
 }

@@ -88,7 +88,7 @@ fn a_stream_is_framed_unless_it_is_a_terminals() {
         let (head, mut stream) =
             server.hijack(&format!("{version}/containers/{id}/attach?stream=1&stdin=1&stdout=1&stderr=1"), upgrade, "");
         let begins = if upgrade { "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n" } else { "HTTP/1.1 200 OK\r\n" };
-        assert!(head.starts_with(begins) && head.contains(&format!("content-type: application/vnd.docker.{kind}\r\n")), "{head}");
+        assert!(head.starts_with(begins) && head.contains(&format!("Content-Type: application/vnd.docker.{kind}\r\n")), "{head}");
         // What is sent before the start waits for the process.
         stream.write_all(b"words").unwrap();
         stream.shutdown(Shutdown::Write).unwrap();
@@ -226,7 +226,7 @@ fn files_are_copied_in_and_out() {
     server.ok("cp ff:/root/here/a back");
     assert_eq!(std::fs::read_to_string(sandbox.dir().join("back")).unwrap(), "content");
     let stat = server.request("HEAD", &format!("/containers/{id}/archive?path=/root/here/a"), "", b"").is(200);
-    assert!(stat.head.contains("x-docker-container-path-stat: ") && stat.body.is_empty(), "{}", stat.head);
+    assert!(stat.head.contains("X-Docker-Container-Path-Stat: ") && stat.body.is_empty(), "{}", stat.head);
     server.get(&format!("/containers/{id}/archive?path=/nosuch")).is(404);
     server.get(&format!("/containers/{id}/archive")).is(400);
     server.request("PUT", &format!("/containers/{id}/archive?path=/nosuch"), "", b"").is(404);
