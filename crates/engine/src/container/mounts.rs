@@ -180,12 +180,23 @@ impl Engine {
         outcome
     }
 
-    /// Says that the volumes are mounted for a life, and marks that nobody has said yet that they are not any more.
-    pub(super) fn tell_life_begins(&self, container: &Container) {
+    /// Says that networks and volumes are there for a life, where Docker does: after the clients have attached. Leaves a mark that nobody has said
+    /// yet that the volumes are not any more.
+    ///
+    /// # Errors
+    /// The monitor refuses what it was asked before.
+    pub(super) fn tell_life_begins(&self, client: &mut stead_monitor::Client) -> Result<()> {
+        let container = self.container(client.id())?;
+        if container.volumes().next().is_none() && stead_network::sandbox::read(&self.run_root, &container.id).is_none() {
+            return Ok(());
+        }
+        client.attached()?;
+        self.tell_connected(&container.id);
         if container.volumes().next().is_some() {
             stead_monitor::mark::set(&self.run_root, &container.id);
-            self.tell_mounted(container);
+            self.tell_mounted(&container);
         }
+        Ok(())
     }
 
     pub(super) fn tell_mounted(&self, container: &Container) {

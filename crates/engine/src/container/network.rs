@@ -149,12 +149,7 @@ impl Engine {
             Some(_) | None => {}
         }
         match self.networks.attach(&wanted, &|id| self.is_looked_after(id)) {
-            Ok((namespace, sandbox)) => {
-                for endpoint in &sandbox.endpoints {
-                    self.emit_network(&endpoint.network, &endpoint.network_name, "bridge", "connect", Some(&container.id));
-                }
-                Ok(Prepared::held(namespace, Some(sandbox)))
-            }
+            Ok((namespace, sandbox)) => Ok(Prepared::held(namespace, Some(sandbox))),
             // Nobody asked for a network, and this host cannot have one: a loopback is what remains, and it is said.
             Err(lack) if lack.is_lack() && is_by_default(container) => {
                 self.warn(&format!("the container has no network but its loopback: {lack}"));
@@ -217,6 +212,14 @@ impl Engine {
             self.emit_network(&endpoint.network, &endpoint.network_name, "bridge", "disconnect", Some(&container.id));
         }
         Ok(())
+    }
+
+    /// Says which networks a container that begins to live is in.
+    pub(super) fn tell_connected(&self, id: &str) {
+        let sandbox = stead_network::sandbox::read(&self.run_root, id);
+        for endpoint in sandbox.iter().flat_map(|s| &s.endpoints) {
+            self.emit_network(&endpoint.network, &endpoint.network_name, "bridge", "connect", Some(id));
+        }
     }
 
     /// Says something of a network.

@@ -63,7 +63,6 @@ impl Engine {
             (network.join().unwrap_or_else(panicked), mounts)
         });
         let (network, mounts) = (network?, mounts?);
-        self.tell_life_begins(container);
         self.write_engine_files(container, network.sandbox.as_ref())?;
         let plan = self.plan(container, &layer, mounts, network.namespace)?;
         let bytes = serde_json::to_vec(&plan).map_err(|e| Failure::new(Kind::Internal, format!("plan of {}: {e}", container.id)))?;
@@ -87,6 +86,7 @@ impl Engine {
             client.status()?;
             vigil::call(&self.run_root, client.id());
         }
+        self.tell_life_begins(client)?;
         match client.start() {
             Ok(_) => Ok(()),
             Err(error) => {
