@@ -45,6 +45,8 @@ mod monitor;
 #[cfg(test)]
 mod mounts;
 #[cfg(test)]
+mod networks;
+#[cfg(test)]
 mod populate;
 #[cfg(test)]
 mod refusals;
