@@ -5,7 +5,7 @@ mod parsers;
 mod request;
 
 pub use parsers::{binds, bodies, bolt, clean, filters, frames, image, journal, layer, log, split};
-pub use request::request;
+pub use request::{answer, request};
 
 /// A target by its name, which is also the name of its corpus.
 pub const ALL: [(&str, fn(&[u8])); 11] = [

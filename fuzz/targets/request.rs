@@ -35,6 +35,11 @@ fn bench() -> &'static Bench {
 
 /// One connection, from its first byte to its end.
 pub fn request(data: &[u8]) {
+    drop(answer(data));
+}
+
+/// The same; what the client hears.
+pub fn answer(data: &[u8]) -> Vec<u8> {
     let bench = bench();
     bench.runtime.block_on(async {
         let (server, client) = Blocking::pair().unwrap();
@@ -50,12 +55,15 @@ pub fn request(data: &[u8]) {
             drop(to.shutdown().await);
             to
         });
-        let mut buffer = [0; 16 << 10];
-        while let Ok(Ok(1..)) = tokio::time::timeout(PATIENCE, from.read(&mut buffer)).await {}
+        let (mut buffer, mut heard) = ([0; 16 << 10], Vec::new());
+        while let Ok(Ok(n @ 1..)) = tokio::time::timeout(PATIENCE, from.read(&mut buffer)).await {
+            heard.extend_from_slice(&buffer[..n.min(1 << 10)]);
+        }
         drop(from);
         sent.abort();
         drop(sent.await);
         let ended = tokio::time::timeout(HANGS, served).await;
         assert!(ended.expect("the server did not end after its client had left").is_ok(), "the server panicked");
-    });
+        heard
+    })
 }

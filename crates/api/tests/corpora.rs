@@ -23,6 +23,8 @@ mod tests {
                 assert!(outcome.is_ok(), "{} panics", input.display());
             }
         }
+        let heard = targets::answer(b"GET /v1.41/volumes HTTP/1.1\r\nHost: d\r\n\r\n");
+        assert!(heard.starts_with(b"HTTP/1.1 200 OK\r\n") && heard.ends_with(b"}\n"), "{}", String::from_utf8_lossy(&heard));
         targets::clean();
     }
 }

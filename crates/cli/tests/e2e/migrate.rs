@@ -199,7 +199,7 @@ fn an_interrupted_migration_goes_on() {
     let Some(s) = beyond_the_peer("migration") else { return };
     let Some(docker) = docker_scene() else { return };
     let big = docker.root().join("volumes/big/_data");
-    for dir in 0..40 {
+    for dir in 0..30 {
         std::fs::create_dir_all(big.join(dir.to_string())).unwrap();
         for file in 0..50 {
             std::fs::write(big.join(format!("{dir}/{file}")), vec![dir; 20_000]).unwrap();
@@ -231,7 +231,7 @@ fn an_interrupted_migration_goes_on() {
             break;
         }
         killed += 1;
-        wait = wait * 5 / 4;
+        wait = wait * 3 / 2;
     }
     assert!(killed > 5, "only {killed} were killed");
     s.x("system check --repair").ok();
