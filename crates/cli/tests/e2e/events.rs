@@ -150,6 +150,16 @@ fn a_restart_policy_is_told_by_the_monitor_alone() {
 }
 
 #[test]
+fn an_end_for_want_of_memory_is_told() {
+    let s = busybox();
+    s.x("run --network none --name cc -m 12m --memory-swap 12m busybox tail /dev/zero").exits(137);
+    let seen = shorts(&s, &["container=cc"]);
+    let end: Vec<&str> = seen.iter().rev().take(2).rev().map(String::as_str).collect();
+    assert_eq!(end, ["container oom name=cc", "container die name=cc exitCode=137"]);
+    s.ok("rm cc");
+}
+
+#[test]
 fn a_killed_monitor_leaves_its_death_to_the_next_start() {
     let s = busybox();
     if s.is_docker() {
