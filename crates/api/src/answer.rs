@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use hyper::body::{Bytes, Frame, Incoming, SizeHint};
@@ -72,8 +73,16 @@ impl std::fmt::Debug for Takeover {
     }
 }
 
+static ANSWERED: AtomicU64 = AtomicU64::new(0);
+
+/// How many requests there have been.
+pub(crate) fn answered() -> u64 {
+    ANSWERED.load(Ordering::Relaxed)
+}
+
 /// Answers one request. Never fails: whatever goes wrong is an answer.
 pub(crate) async fn answer(door: Door, request: Request<Incoming>) -> Response<Sent> {
+    ANSWERED.fetch_add(1, Ordering::Relaxed);
     let (sender, receiver) = oneshot::channel();
     let runtime = Handle::current();
     // The handler's thread outlives this future where the client leaves; it sees that by its writes or its peer.

@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
+use crate::answer::answered;
 use crate::connection::speak;
 use crate::tls::Tls;
 
@@ -23,6 +24,8 @@ const STACK: usize = 1 << 20;
 const GRACE: Duration = Duration::from_secs(2);
 /// How long a client may take to prove who it is.
 const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long nobody must have asked for anything before the server rests. Longer than idle threads are kept.
+const QUIET: Duration = Duration::from_secs(3);
 /// After a failed accept: out of descriptors or memory, somebody will close something.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -44,11 +47,11 @@ struct Hall {
     present: mpsc::Sender<()>,
 }
 
-/// Serves until SIGTERM or SIGINT.
+/// Serves until SIGTERM or SIGINT. `rest` is called when requests have been answered and no more have come for a while.
 ///
 /// # Errors
 /// No listener can be used.
-pub fn serve(engine: &Arc<Engine>, listeners: Vec<Listener>) -> io::Result<()> {
+pub fn serve(engine: &Arc<Engine>, listeners: Vec<Listener>, rest: fn()) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(THREADS_MAX)
@@ -56,18 +59,18 @@ pub fn serve(engine: &Arc<Engine>, listeners: Vec<Listener>) -> io::Result<()> {
         .thread_stack_size(STACK)
         .thread_name("stead-serve")
         .build()?;
-    let outcome = runtime.block_on(hold(Arc::clone(engine), listeners));
+    let outcome = runtime.block_on(hold(Arc::clone(engine), listeners, rest));
     // Streams that never end by themselves end with the process.
     runtime.shutdown_background();
     outcome
 }
 
-async fn hold(engine: Arc<Engine>, listeners: Vec<Listener>) -> io::Result<()> {
+async fn hold(engine: Arc<Engine>, listeners: Vec<Listener>, rest: fn()) -> io::Result<()> {
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let (stop, stopping) = watch::channel(false);
     let (present, mut absent) = mpsc::channel(1);
     let hall = Hall { engine, stopping, present };
-    let mut accepting = Vec::new();
+    let mut accepting = vec![tokio::spawn(rest_when_quiet(rest))];
     for listener in listeners {
         let hall = hall.clone();
         accepting.push(match listener {
@@ -93,6 +96,20 @@ async fn hold(engine: Arc<Engine>, listeners: Vec<Listener>) -> io::Result<()> {
     // Empty: nobody holds the other end.
     drop(tokio::time::timeout(GRACE, absent.recv()).await);
     Ok(())
+}
+
+/// Between two looks without a request in between, after there was one.
+async fn rest_when_quiet(rest: fn()) {
+    let (mut seen, mut rested) = (0, 0);
+    loop {
+        tokio::time::sleep(QUIET).await;
+        let now = answered();
+        if now == seen && now != rested {
+            rested = now;
+            drop(tokio::task::spawn_blocking(rest).await);
+        }
+        seen = now;
+    }
 }
 
 async fn accept_unix(hall: Hall, listener: UnixListener) {

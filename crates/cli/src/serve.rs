@@ -64,12 +64,13 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         hosts.push(format!("unix://{}", context.run_root.join("stead.sock").display()));
     }
     many_descriptors();
+    stead_sys::memory::few_arenas();
     let engine = Arc::new(context.engine()?);
     let mut sockets = Sockets { listeners: passed, own: Vec::new() };
     for host in &hosts {
         sockets.add(host, matches)?;
     }
-    let outcome = stead_api::serve(&engine, sockets.listeners);
+    let outcome = stead_api::serve(&engine, sockets.listeners, stead_sys::memory::give_back);
     for (path, lock) in sockets.own {
         // Still ours: the lock is let go of after it.
         drop(std::fs::remove_file(path));

@@ -14,6 +14,8 @@ use crate::{Error, Result, Tx, damage, marker, reserve, schema};
 
 /// Pages in the log before they are moved into the database. Small, because the first opener after a quiet time reads the log once.
 const LOG_PAGES: i64 = 128;
+/// Connections that are kept for the next use.
+const IDLE_MAX: usize = 8;
 
 /// The records below one root. Opening costs about a millisecond; many threads and processes may use it at once.
 ///
@@ -118,7 +120,11 @@ impl Store {
     }
 
     fn give_back(&self, connection: Connection) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each holds a cache and descriptors: a server that once had many clients at a time must not keep them all.
+        if idle.len() < IDLE_MAX {
+            idle.push(connection);
+        }
     }
 
     fn connect(&self) -> Result<Connection> {

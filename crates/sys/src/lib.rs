@@ -16,6 +16,7 @@ pub mod durable;
 mod error;
 pub mod link;
 pub mod lock;
+pub mod memory;
 pub mod mount;
 pub mod mountinfo;
 pub mod namespace;
