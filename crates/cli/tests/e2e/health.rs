@@ -21,9 +21,6 @@ fn actions(s: &Sandbox, name: &str) -> Vec<String> {
 fn from_starting_to_healthy_to_unhealthy_and_back() {
     let s = busybox();
     s.ok("run -d --network none --name cc --health-cmd 'echo asked; test -e /tmp/well' --health-interval 300ms --health-retries 2 busybox sh -c 'touch /tmp/well; sleep 600'");
-    assert!(s.ok("ps --format '{{.Status}}'").ends_with("(health: starting)"));
-    assert_eq!(status(&s, "cc"), "starting");
-    assert_eq!(s.ok("ps -q --filter health=starting").len(), 12);
     s.eventually("healthy", || status(&s, "cc") == "healthy");
     assert!(s.ok("ps --format '{{.Status}}'").ends_with("(healthy)"));
     s.ok("exec cc rm /tmp/well");
@@ -46,6 +43,16 @@ fn from_starting_to_healthy_to_unhealthy_and_back() {
     assert_eq!(seen[first], "exec_create: /bin/sh -c echo asked; test -e /tmp/well");
     assert_eq!(seen[first + 1], "exec_start: /bin/sh -c echo asked; test -e /tmp/well");
     assert_eq!((seen[first + 2].as_str(), seen[first + 3].as_str()), ("exec_die", "health_status: healthy"));
+    s.ok("rm -f cc");
+}
+
+#[test]
+fn nothing_is_known_before_the_first_probe() {
+    let s = busybox();
+    s.ok("run -d --network none --name cc --health-cmd true --health-interval 1h busybox sleep 600");
+    assert!(s.ok("ps --format '{{.Status}}'").ends_with("(health: starting)"));
+    assert_eq!(health(&s, "cc"), serde_json::json!({"Status": "starting", "FailingStreak": 0, "Log": []}));
+    assert_eq!(s.ok("ps -q --filter health=starting").len(), 12);
     s.ok("rm -f cc");
 }
 
@@ -90,14 +97,14 @@ fn a_noisy_probe_disturbs_nobody() {
 #[test]
 fn failures_in_the_start_period_do_not_count() {
     let s = busybox();
-    s.ok("run -d --network none --name cc --health-cmd false --health-interval 100ms --health-retries 1 --health-start-period 2s busybox sleep 600");
+    s.ok("run -d --network none --name cc --health-cmd false --health-interval 100ms --health-retries 1 --health-start-period 5s busybox sleep 600");
     let begun = Instant::now();
     s.eventually("results", || {
-        health(&s, "cc")["Log"].as_array().is_some_and(|log| !log.is_empty()) || begun.elapsed() > Duration::from_millis(1900)
+        health(&s, "cc")["Log"].as_array().is_some_and(|log| !log.is_empty()) || begun.elapsed() > Duration::from_millis(4900)
     });
     assert_eq!((status(&s, "cc"), health(&s, "cc")["FailingStreak"].as_u64()), ("starting".to_owned(), Some(0)));
     s.eventually("unhealthy after it", || status(&s, "cc") == "unhealthy");
-    assert!(begun.elapsed() > Duration::from_millis(1900), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() > Duration::from_millis(4900), "{:?}", begun.elapsed());
     s.ok("rm -f cc");
     if s.is_docker() {
         skip("dockerd 20.10 has no start interval");
