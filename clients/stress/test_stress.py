@@ -96,10 +96,12 @@ def act(crowd, wire, dice):
     elif what == 'attach':
         head, s, rest = wire.hijack(f'/containers/{name}/attach?stream=1&stdout=1&logs=1')
         s.settimeout(0.3)
+        if not head:
+            raise ConnectionResetError('the server has gone')
         status = int(head.split()[1])
         crowd.seen['attach', status] += 1
         if status not in (101, 404, 409):
-            crowd.wrong.append(f'attach: {head}')
+            crowd.wrong.append(f'attach: {head} {rest}')
         if status == 101:
             read_all(s, rest)
         s.close()

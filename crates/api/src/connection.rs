@@ -1,12 +1,12 @@
 //! One connection: hyper speaks HTTP on it until it ends or somebody takes it over.
 
 use std::io::{self, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream as Blocking;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::server::conn::http1::{self, Parts};
 use hyper::service::service_fn;
@@ -98,10 +98,25 @@ pub(crate) async fn speak<T: Transport>(engine: Arc<Engine>, transport: T, descr
     }
 }
 
+/// How long a client may take to read the head.
+const READS_HEAD: Duration = Duration::from_millis(500);
+
+/// Waits until the client has read the head. docker-py drops the bytes that come with it in one read: they stay in the buffer of a reader that it takes
+/// the socket away from. A daemon that needs a tenth of a second for a program's first byte never meets that; we would, one time in a hundred.
+fn head_is_read(stream: &Blocking) {
+    let until = Instant::now() + READS_HEAD;
+    let mut nap = Duration::from_micros(50);
+    while stead_sys::socket::unread(stream.as_fd()).is_some_and(|bytes| bytes > 0) && Instant::now() < until {
+        std::thread::sleep(nap);
+        nap = (nap * 2).min(Duration::from_millis(5));
+    }
+}
+
 /// The connection gets a thread of its own.
 fn hand_over(mut stream: Blocking, early: Vec<u8>, takeover: Takeover) {
     drop(tokio::task::spawn_blocking(move || {
         if stream.write_all(&takeover.head).is_ok() {
+            head_is_read(&stream);
             (takeover.take)(Hijacked { stream, early });
         }
     }));

@@ -4,6 +4,7 @@ use std::net::TcpListener;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stead_api::{Listener, Tls};
@@ -17,6 +18,8 @@ use crate::failure::Failure;
 const SOCKET_MODE: u32 = 0o660;
 /// The group that gets the socket, where the host has it.
 const GROUP: &str = "stead";
+/// How long a server that was killed a moment ago may take to be gone.
+const PREDECESSOR_WAIT: Duration = Duration::from_secs(2);
 
 /// Open files, as many as Docker's service has.
 const DESCRIPTORS: u64 = 1 << 20;
@@ -111,9 +114,13 @@ impl Sockets {
         let taken = || Failure::error(format_args!("cannot listen on {}: somebody else does already", path.display()));
         let mut lock = path.as_os_str().to_owned();
         lock.push(".lock");
-        let lock = Lock::try_exclusive(Path::new(&lock)).map_err(Failure::error)?.ok_or_else(taken)?;
-        if UnixStream::connect(path).is_ok() {
-            return Err(taken());
+        let until = Instant::now() + PREDECESSOR_WAIT;
+        let lock = Lock::exclusive_within(Path::new(&lock), PREDECESSOR_WAIT).map_err(Failure::error)?.ok_or_else(taken)?;
+        while UnixStream::connect(path).is_ok() {
+            if Instant::now() >= until {
+                return Err(taken());
+            }
+            std::thread::sleep(Duration::from_millis(10));
         }
         let listener = stead_sys::socket::listen(path, SOCKET_MODE).map_err(Failure::error)?;
         if let Some(gid) = group(GROUP) {

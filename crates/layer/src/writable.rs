@@ -74,6 +74,14 @@ pub fn hold_if_free(run_root: &RunRoot, id: &str) -> Result<Option<Hold>> {
     Hold::try_exclusive(&run_root.locks().join(format!("rootfs-{id}")))
 }
 
+/// The same if it is free within a time.
+///
+/// # Errors
+/// As [`hold`].
+pub fn hold_within(run_root: &RunRoot, id: &str, limit: std::time::Duration) -> Result<Option<Hold>> {
+    Hold::exclusive_within(&run_root.locks().join(format!("rootfs-{id}")), limit)
+}
+
 /// The lock of one kind of prune, if nobody holds it: two at once would count the same things twice.
 ///
 /// # Errors
@@ -168,9 +176,22 @@ pub fn ids(root: &Root) -> Result<Vec<String>> {
     Ok(ids)
 }
 
+/// A monitor at its very end may still write into the directory that is being deleted.
+fn emptied(remove: impl Fn() -> Result<()>) -> Result<()> {
+    for _ in 0..20 {
+        match remove() {
+            Err(error) if error.io_kind() == std::io::ErrorKind::DirectoryNotEmpty => {
+                std::thread::sleep(std::time::Duration::from_millis(10))
+            }
+            other => return other,
+        }
+    }
+    remove()
+}
+
 fn remove_from(trash: &Path, name: &str) -> Result<()> {
     match std::fs::File::open(trash) {
-        Ok(dir) => tree::remove_tree(&dir, OsStr::new(name)),
+        Ok(dir) => emptied(|| tree::remove_tree(&dir, OsStr::new(name))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(stead_sys::Error::new("open", trash, error)),
     }

@@ -16,6 +16,8 @@ use crate::address::with_short_path;
 
 /// How long a start waits for all who want to be there.
 const PATIENCE: Duration = Duration::from_secs(2);
+/// So often a directory is made again that others take away.
+const TRIES: usize = 20;
 
 /// One who waits for a birth. Ready to be read when somebody calls; gone from the disk when dropped.
 #[derive(Debug)]
@@ -48,16 +50,22 @@ impl Vigil {
     /// The socket cannot be made.
     pub fn keep(run_root: &RunRoot, id: &str) -> stead_sys::Result<Self> {
         let dir = run_root.vigils(id);
-        // Both may be there, and the first is taken away by others where it is empty.
-        for _ in 0..2 {
-            crate::tolerate(durable::make_dir(&run_root.container(id), 0o711));
-            crate::tolerate(durable::make_dir(&dir, 0o700));
-        }
         let path = dir.join(durable::unique_name()?);
         let failed = |op, errno| stead_sys::Error::new(op, &path, errno);
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         let listener = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None).map_err(|e| failed("socket", e))?;
-        with_short_path(&path, |short| rustix::net::bind(&listener, &SocketAddrUnix::new(short)?)).map_err(|e| failed("bind", e))?;
+        let bind = || with_short_path(&path, |short| rustix::net::bind(&listener, &SocketAddrUnix::new(short)?));
+        // Both directories may be there, and others take them away where they are empty.
+        let mut bound = Err(rustix::io::Errno::NOENT);
+        for _ in 0..TRIES {
+            crate::tolerate(durable::make_dir(&run_root.container(id), 0o711));
+            crate::tolerate(durable::make_dir(&dir, 0o700));
+            bound = bind();
+            if bound != Err(rustix::io::Errno::NOENT) {
+                break;
+            }
+        }
+        bound.map_err(|e| failed("bind", e))?;
         rustix::net::listen(&listener, 4).map_err(|e| failed("listen", e))?;
         Ok(Self { listener, path })
     }

@@ -2,7 +2,7 @@
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
-use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 
@@ -113,6 +113,17 @@ pub fn is_readable(fd: BorrowedFd<'_>) -> bool {
     rustix::event::poll(&mut waiting, Some(&now)).is_ok_and(|ready| ready > 0)
 }
 
+/// How much of what was sent the other end has not read yet; `None` where the kernel does not say. On a unix socket it counts the kernel's memory
+/// for it, so only zero is exact.
+#[must_use]
+#[expect(unsafe_code, reason = "rustix does not wrap SIOCOUTQ")]
+pub fn unread(socket: BorrowedFd<'_>) -> Option<usize> {
+    let mut bytes: libc::c_int = 0;
+    // SAFETY: SIOCOUTQ, which is TIOCOUTQ's number, writes one int, to `bytes`, which lives until the call returns.
+    let outcome = unsafe { libc::ioctl(socket.as_raw_fd(), libc::TIOCOUTQ, &raw mut bytes) };
+    if outcome < 0 { None } else { usize::try_from(bytes).ok() }
+}
+
 #[cfg(test)]
 mod tests {
     use std::os::fd::AsFd as _;
@@ -160,5 +171,16 @@ mod tests {
         drop(client);
         assert!(is_readable(server.as_fd()));
         rustix::fs::unlink(&path).unwrap();
+    }
+
+    #[test]
+    fn what_the_other_end_has_not_read_is_seen() {
+        use std::io::{Read as _, Write as _};
+        let (mut ours, mut theirs) = UnixStream::pair().unwrap();
+        assert_eq!(unread(ours.as_fd()), Some(0));
+        ours.write_all(b"hello").unwrap();
+        assert_ne!(unread(ours.as_fd()), Some(0));
+        theirs.read_exact(&mut [0; 5]).unwrap();
+        assert_eq!(unread(ours.as_fd()), Some(0));
     }
 }

@@ -112,16 +112,16 @@ impl From<Failure> for Problem {
 
 /// Attaches before the start, so that not a byte is missed, then follows to the end and cleans up.
 pub(super) fn attached(engine: &Engine, id: &str, follow: Follow) -> Result<u8, Problem> {
-    let mut client = engine.container_prepare(id).map_err(Problem::Start)?;
+    let (mut client, held) = engine.container_prepare(id).map_err(Problem::Start)?;
     client.claim_cleanup().map_err(monitor)?;
     let streams = follow.streams;
     client.attach(streams).map_err(monitor)?;
     let session = Session::begin(follow)?;
-    engine.container_launch(&mut client).map_err(Problem::Start)?;
+    engine.container_launch(&mut client, held).map_err(Problem::Start)?;
     let end = session.run(&mut client)?;
     if matches!(end, End::Exited(_)) {
         // The end is on disk. What fails here is done again by the next command, so it does not change the container's status.
-        if let Err(failure) = engine.container_reap(id) {
+        if let Err(failure) = engine.container_reap_attached(id) {
             output::warn(&format!("WARNING: {failure}"));
         }
         client.cleanup_done();

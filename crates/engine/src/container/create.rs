@@ -3,12 +3,12 @@
 use stead_base::time::Time;
 use stead_base::{Kind, names};
 use stead_image::ImageRecord;
+use stead_mount::MountPoint;
 
 use super::check;
 use super::config::{Config, HostConfig, NetworkingConfig};
 use super::merge;
 use super::record::{Container, VOLUME_KIND};
-use super::remove;
 use crate::{Engine, Failure, Result};
 
 /// What a container shall be.
@@ -59,15 +59,44 @@ impl Engine {
         let mut container = self.draft(name, config, host, networking, &image)?;
         super::start::log_config(&container)?;
         self.check_name(&container.name)?;
-        let made = self.claim_volumes(&mut container, points, &mut warnings)?;
-        self.publish(&mut container).inspect_err(|_failure| self.take_back(&made))?;
-        stead_layer::writable::ensure(&self.root, &container.id)?;
-        self.populate_volumes(&container).inspect_err(|_failure| {
-            drop(self.container_remove(&container.id, remove::RemoveOptions { force: true, volumes: true }));
+        // Until it is whole, nobody starts it or removes it.
+        let held = self.hold_rootfs(&container.id)?;
+        let made = match self.make(&mut container, &points, &mut warnings) {
+            Ok(made) => made,
+            Err(failure) => {
+                held.remove()?;
+                return Err(failure);
+            }
+        };
+        let whole =
+            stead_layer::writable::ensure(&self.root, &container.id).map_err(Failure::from).and_then(|_| self.populate_volumes(&container));
+        if let Err(failure) = whole {
+            drop(self.remove_held(&container, true, held));
             self.take_back(&made);
-        })?;
+            return Err(failure);
+        }
         self.emit_container(&container, "create", &[]);
+        drop(held);
         Ok(Created { id: container.id, name: container.name, warnings })
+    }
+
+    /// Volumes and the record. Answers the volumes it made.
+    fn make(&self, container: &mut Container, points: &[MountPoint], warnings: &mut Vec<String>) -> Result<Vec<String>> {
+        let mut tries = 0;
+        loop {
+            container.mounts.clear();
+            let made = self.claim_volumes(container, points.to_vec(), warnings)?;
+            match self.publish(container) {
+                Ok(()) => return Ok(made),
+                // A volume was removed between its claim and the record that keeps it: it is made again.
+                Err(failure) if failure.kind == Kind::Unavailable && tries < 100 => tries += 1,
+                Err(failure) => {
+                    self.take_back(&made);
+                    return Err(failure);
+                }
+            }
+            self.take_back(&made);
+        }
     }
 
     pub(super) fn draft(
@@ -107,7 +136,7 @@ impl Engine {
         self.store.publish(|tx| {
             for volume in container.volumes() {
                 if !tx.exists(VOLUME_KIND, volume)? {
-                    return Err(Failure::new(Kind::Conflict, format!("volume {volume} was removed while the container was created")));
+                    return Err(Failure::new(Kind::Unavailable, format!("volume {volume} was removed while the container was created")));
                 }
             }
             if let Some(other) = tx.by_name::<Container>(&asked_name)? {

@@ -68,13 +68,13 @@ impl Engine {
             return Ok(Meeting::Now(client));
         }
         let before = self.now(&container.id).exit.map(|exit| exit.finished_at);
-        let vigil =
-            Vigil::keep(&self.run_root, &container.id).map_err(|error| Failure::new(stead_base::Kind::Internal, error.to_string()))?;
+        let kept = Vigil::keep(&self.run_root, &container.id);
         if !self.store.read(|tx| tx.exists(KIND, &container.id))? {
-            drop(vigil);
+            drop(kept);
             stead_monitor::forget(&self.run_root, &container.id)?;
             return Err(Failure::no_container(typed));
         }
+        let vigil = kept.map_err(|error| Failure::new(stead_base::Kind::Internal, error.to_string()))?;
         // Started since the first look: that start may not have seen us.
         Ok(match self.client_if_alive(&container.id)? {
             Some(client) => Meeting::Now(client),

@@ -8,6 +8,8 @@ use crate::{Engine, Failure, Result};
 
 /// So many removals are remembered before the finished ones are forgotten.
 const REMEMBERED: usize = 16;
+/// So many times a container is ended that others start again while it is removed.
+const STARTED_AGAIN_MAX: usize = 100;
 
 /// How a container is removed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -28,9 +30,21 @@ impl Engine {
             return self.remove_damaged(&id, options.force);
         }
         let container = self.container(typed)?;
+        for _ in 0..STARTED_AGAIN_MAX {
+            self.end_for_removal(&container, options.force)?;
+            if self.remove_stopped(&container, options.volumes)? {
+                return Ok(());
+            }
+            // Somebody started it after we had looked.
+        }
+        Err(Failure::new(Kind::Conflict, format!("container \"/{}\" is started again and again", container.name)))
+    }
+
+    /// Sees to it that a container does not run.
+    fn end_for_removal(&self, container: &Container, force: bool) -> Result<()> {
         let now = self.now(&container.id);
         if now.is_alive() {
-            if !options.force {
+            if !force {
                 let how = match now.status {
                     "paused" => "paused and must be unpaused first".to_owned(),
                     state => format!("{state}: stop the container before removing or force remove"),
@@ -40,8 +54,7 @@ impl Engine {
             self.end(&container.id)?;
         }
         // What a killed monitor left may still write.
-        self.settle(&container)?;
-        self.remove_stopped(&container, options.volumes)
+        self.settle(container)
     }
 
     /// The id of a container whose record is there and cannot be believed.
@@ -64,37 +77,45 @@ impl Engine {
                 .with_hint(format!("'stead rm -f {id}' removes it with what it wrote outside of volumes")));
         }
         self.end(id)?;
-        self.unmake(id, None)
+        self.unmake(id, None, self.hold_rootfs(id)?)
     }
 
     /// Ends a container for good: no restart policy brings it back.
     fn end(&self, id: &str) -> Result<()> {
         if let Some(mut client) = self.client_if_alive(id)? {
-            return match client.end() {
-                // It ended by itself just now.
-                Ok(_) | Err(stead_monitor::Error::Gone(_)) => Ok(()),
-                Err(error) => Err(error.into()),
-            };
-        }
-        Ok(())
-    }
-
-    /// The common end of `rm`, `--rm` and a failed create.
-    pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<()> {
-        self.release_mounts(container)?;
-        self.release_ended_network(container)?;
-        self.unmake(&container.id, Some(container))?;
-        if volumes {
-            for name in container.anonymous_volumes() {
-                self.remove_unused_volume(name)?;
+            match client.end() {
+                // Gone: it was at its end when we asked.
+                Ok(_) | Err(stead_monitor::Error::Gone(_)) => {}
+                Err(error) => return Err(error.into()),
             }
         }
         Ok(())
     }
 
+    /// The common end of `rm` and a failed create. False, and nothing done, where it has been started meanwhile: who starts it has the same lock.
+    pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<bool> {
+        let held = self.hold_rootfs(&container.id)?;
+        self.remove_held(container, volumes, held)
+    }
+
+    /// The same with the lock held.
+    pub(super) fn remove_held(&self, container: &Container, volumes: bool, held: writable::Hold) -> Result<bool> {
+        if self.now(&container.id).is_alive() {
+            return Ok(false);
+        }
+        self.release_mounts(container)?;
+        self.release_network(container)?;
+        self.unmake(&container.id, Some(container), held)?;
+        if volumes {
+            for name in container.anonymous_volumes() {
+                self.remove_unused_volume(name)?;
+            }
+        }
+        Ok(true)
+    }
+
     /// The record becomes the memory of a removal, in one commit; then the files go. Killed in between, the next sweep goes on.
-    fn unmake(&self, id: &str, known: Option<&Container>) -> Result<()> {
-        let held = self.hold_rootfs(id)?;
+    fn unmake(&self, id: &str, known: Option<&Container>, held: writable::Hold) -> Result<()> {
         let finished = self.finished_removals()?;
         let was_there = self.store.publish(|tx| {
             let was_there = tx.turn::<Container, _>(id, &Removed { id: id.to_owned() })?;

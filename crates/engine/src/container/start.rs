@@ -1,7 +1,7 @@
 //! Starting a container: what it needs is activated, its plan is written, its monitor is born and told to begin.
 
 use stead_base::Kind;
-use stead_layer::writable;
+use stead_layer::writable::{self, Hold};
 use stead_monitor::{Client, HeldPort, LogConfig, MonitorConfig, RestartPolicy, vigil};
 use stead_network::Sandbox;
 
@@ -21,7 +21,7 @@ impl Engine {
             return Ok(());
         }
         match self.container_prepare(&container.id) {
-            Ok(mut client) => self.container_launch(&mut client),
+            Ok((mut client, held)) => self.container_launch(&mut client, held),
             // Somebody else started it in between: what was asked has come true.
             Err(failure) if failure.kind == Kind::Conflict && self.now(&container.id).is_alive() => Ok(()),
             Err(failure) => {
@@ -35,21 +35,40 @@ impl Engine {
     }
 
     /// Does everything a start needs except the start itself: the monitor listens, so that a client can attach before the first byte is written.
+    /// What is answered beside the connection keeps others from starting, restarting and removing it until the launch.
     ///
     /// # Errors
     /// It runs already; what it needs cannot be had.
-    pub fn container_prepare(&self, typed: &str) -> Result<Client> {
-        let container = self.container(typed)?;
-        let _held = writable::hold(&self.run_root, &container.id)?;
+    pub fn container_prepare(&self, typed: &str) -> Result<(Client, Hold)> {
+        let (container, held) = self.hold_to_start(typed)?;
+        Ok((self.prepare(&container)?, held))
+    }
+
+    /// Takes a container's lock. Who had it before may have removed the container: that is seen only now.
+    pub(super) fn hold_to_start(&self, typed: &str) -> Result<(Container, Hold)> {
+        let id = self.container(typed)?.id;
+        let held = writable::hold(&self.run_root, &id)?;
+        match self.container(&id) {
+            Ok(container) => Ok((container, held)),
+            Err(failure) => {
+                // Nobody else would take away the lock of a container that is gone.
+                held.remove()?;
+                Err(if failure.kind == Kind::NotFound { Failure::no_container(typed) } else { failure })
+            }
+        }
+    }
+
+    /// The same with the lock held.
+    pub(super) fn prepare(&self, container: &Container) -> Result<Client> {
         if self.now(&container.id).is_alive() {
             return Err(Failure::new(Kind::Conflict, format!("container {} is already running", container.name)));
         }
-        self.settle(&container)?;
-        self.forget_stop(&container)?;
-        self.prepare_held(&container).inspect_err(|_failure| {
+        self.settle(container)?;
+        self.forget_stop(container)?;
+        self.prepare_held(container).inspect_err(|_failure| {
             // What was activated for a start that did not come is let go; a failure of that is found by `system check`.
-            drop(self.release_mounts(&container));
-            drop(self.release_network(&container));
+            drop(self.release_mounts(container));
+            drop(self.release_network(container));
         })
     }
 
@@ -80,7 +99,7 @@ impl Engine {
     ///
     /// # Errors
     /// The program cannot be started: `exit_code` is 127 when it is not there, 126 when it may not be run, 125 for all before it.
-    pub fn container_launch(&self, client: &mut Client) -> Result<()> {
+    pub fn container_launch(&self, client: &mut Client, _held: Hold) -> Result<()> {
         if vigil::is_kept(&self.run_root, client.id()) {
             // Its answer says that the monitor listens.
             client.status()?;

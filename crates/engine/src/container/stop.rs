@@ -34,7 +34,12 @@ impl Engine {
             return Err(not_running());
         }
         let mut client = self.client_if_alive(&container.id)?.ok_or_else(not_running)?;
-        client.signal(signal)?;
+        match client.signal(signal) {
+            // It ended by itself while it was asked: what SIGKILL is for has come true.
+            Err(stead_monitor::Error::Gone(_)) if signal == signal::KILL => return Ok(()),
+            Err(stead_monitor::Error::Gone(_)) => return Err(not_running()),
+            other => other?,
+        }
         if signal == signal::KILL {
             // Nothing refuses it: who is answered may remove the container at once, as with Docker.
             return ended(client.wait(Condition::NextExit));
@@ -47,24 +52,26 @@ impl Engine {
     /// # Errors
     /// As [`Engine::container_stop`] and [`Engine::container_start`].
     pub fn container_restart(&self, typed: &str, signal_name: Option<&str>, timeout: Option<i64>) -> Result<()> {
-        let container = self.container(typed)?;
         let signal = signal_name.map(signal::parse).transpose()?;
+        // Held from the stop to the start: nobody else starts it or removes it in between.
+        let (container, held) = self.hold_to_start(typed)?;
         if let Some(mut client) = self.client_if_alive(&container.id)? {
             // Its end is not its last one: a container of --rm must not be removed in between.
-            client.claim_cleanup()?;
+            ended(client.claim_cleanup())?;
             ended(client.stop(signal, timeout))?;
             self.release_mounts(&container)?;
-            self.release_ended_network(&container)?;
+            self.release_network(&container)?;
             client.cleanup_done();
         }
-        self.container_start(&container.id)?;
+        let mut client = self.prepare(&container)?;
+        self.container_launch(&mut client, held)?;
         self.emit_container(&container, "restart", &[]);
         Ok(())
     }
 }
 
 /// A monitor that went while it was asked to stop has done what was wanted.
-fn ended(answer: std::result::Result<Option<stead_monitor::Exit>, stead_monitor::Error>) -> Result<()> {
+fn ended<T>(answer: std::result::Result<T, stead_monitor::Error>) -> Result<()> {
     match answer {
         Ok(_) | Err(stead_monitor::Error::Gone(_)) => Ok(()),
         Err(error) => Err(error.into()),
