@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use stead_base::Kind;
 use stead_base::detach::Keys;
 use stead_engine::container::meet::{Meeting, Stdio};
 use stead_engine::session::{Attach, Attached};
@@ -48,14 +49,27 @@ impl Wanted {
 
 /// The monitor, with us attached to it, or the prospect of one: before the client is answered, so that it can start the container then.
 pub(super) fn meet(engine: &Arc<Engine>, stdio: &Stdio, wanted: &Wanted) -> Result<(Meeting, Attached), Failure> {
-    let mut meeting = engine.container_meet(&stdio.id)?;
-    let mut attached = Attached::default();
-    if let Meeting::Now(client) = &mut meeting {
-        client.attach(wanted.streams)?;
-        attached = client.attached()?;
+    let once = || {
+        let mut meeting = engine.container_meet(&stdio.id)?;
+        let mut attached = Attached::default();
+        if let Meeting::Now(client) = &mut meeting {
+            client.attach(wanted.streams)?;
+            attached = client.attached()?;
+        }
+        Ok((meeting, attached))
+    };
+    // A monitor that goes while we speak to it: the container has ended, and may be started again or be removed.
+    for _ in 0..GONE_MAX {
+        match once() {
+            Err(Failure { kind: Kind::Unavailable, .. }) => {}
+            other => return other,
+        }
     }
-    Ok((meeting, attached))
+    once()
 }
+
+/// So many monitors may go under our hands.
+const GONE_MAX: usize = 50;
 
 pub(super) fn post(ask: &mut Ask) -> Answer {
     let engine = Arc::clone(ask.engine());
