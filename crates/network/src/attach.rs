@@ -213,7 +213,7 @@ impl Networks {
         });
         wired
             .map_err(Error::from)
-            .flatten()
+            .and_then(|wired| wired)
             .inspect_err(|_error| drop(self.disconnect(&wanted.container, &endpoint.network, Some(namespace), alive)))?;
         wait_for_names(&Sandbox { endpoints: vec![endpoint.clone()], ..Sandbox::default() }, joined.iter().map(|j| &j.network));
         Ok(endpoint)
@@ -241,7 +241,7 @@ impl Networks {
             }
             wire::route(&mut inside, &sandbox)
         });
-        unplugged.map_err(Error::from).flatten()?;
+        unplugged.map_err(Error::from).and_then(|unplugged| unplugged)?;
         Ok(true)
     }
 

@@ -59,7 +59,7 @@ pub(crate) fn check(request: &CreateRequest) -> Result<Network> {
         attachable: request.attachable,
         ipv4,
         ipv6,
-        pools: pools(&request.ipam.config, ipv4, ipv6)?,
+        pools: pools(&request.ipam.config, |v4| if v4 { ipv4 } else { ipv6 })?,
         ipam_options: request.ipam.options.clone(),
         options: request.options.clone(),
         labels: request.labels.clone(),
@@ -112,7 +112,7 @@ fn is_interface_name(name: &str) -> bool {
 }
 
 /// The blocks that were asked for. All mistakes are told at once, as Docker does.
-fn pools(asked: &[IpamConfig], ipv4: bool, ipv6: bool) -> Result<Vec<Pool>> {
+fn pools(asked: &[IpamConfig], enabled: impl Fn(bool) -> bool) -> Result<Vec<Pool>> {
     let (mut pools, mut wrong) = (Vec::new(), Vec::new());
     if asked.len() > POOLS_MAX {
         return Err(Error::invalid(format!("a network has at most {POOLS_MAX} subnets")));
@@ -129,7 +129,7 @@ fn pools(asked: &[IpamConfig], ipv4: bool, ipv6: bool) -> Result<Vec<Pool>> {
             continue;
         };
         let subnet = Subnet::around(address, prefix);
-        if subnet.is_ipv4() && !ipv4 || !subnet.is_ipv4() && !ipv6 {
+        if !enabled(subnet.is_ipv4()) {
             continue;
         }
         if subnet.first() != address {
@@ -156,20 +156,20 @@ fn pool(config: &IpamConfig, subnet: Subnet) -> Result<Pool, Vec<String>> {
     let family = if subnet.is_ipv4() { "IPv4" } else { "IPv6" };
     let range = if config.ip_range.is_empty() { None } else { Some(&config.ip_range) };
     let range = range.and_then(|text| match parse_prefix(text) {
-        Err(_) => wrong_range(&mut wrong, text, "invalid CIDR block notation".to_owned()),
+        Err(_) => wrong_range(&mut wrong, text, "invalid CIDR block notation"),
         Ok((address, _)) if address.is_ipv4() != subnet.is_ipv4() => {
-            wrong_range(&mut wrong, text, format!("parent subnet is an {family} block"))
+            wrong_range(&mut wrong, text, &format!("parent subnet is an {family} block"))
         }
         Ok((_, prefix)) if prefix < subnet.prefix() => {
-            wrong_range(&mut wrong, text, format!("CIDR block is bigger than its parent subnet {subnet}"))
+            wrong_range(&mut wrong, text, &format!("CIDR block is bigger than its parent subnet {subnet}"))
         }
         Ok((address, prefix)) => {
             let range = Subnet::around(address, prefix);
             if range.first() != address {
-                return wrong_range(&mut wrong, text, format!("it should be {range}"));
+                return wrong_range(&mut wrong, text, &format!("it should be {range}"));
             }
             if !subnet.holds(range) {
-                return wrong_range(&mut wrong, text, format!("parent subnet {subnet} doesn't contain ip-range"));
+                return wrong_range(&mut wrong, text, &format!("parent subnet {subnet} doesn't contain ip-range"));
             }
             Some(range)
         }
@@ -193,7 +193,7 @@ fn pool(config: &IpamConfig, subnet: Subnet) -> Result<Pool, Vec<String>> {
     }
 }
 
-fn wrong_range(wrong: &mut Vec<String>, text: &str, why: String) -> Option<Subnet> {
+fn wrong_range(wrong: &mut Vec<String>, text: &str, why: &str) -> Option<Subnet> {
     wrong.push(format!("invalid ip-range {text}: {why}"));
     None
 }

@@ -103,7 +103,11 @@ impl Error {
         match self {
             Self::Missing { .. } => true,
             Self::Kernel { source, .. } | Self::Sys(source) => cannot(source),
-            Self::Refused { .. } | Self::Program { .. } | Self::Store(_) => false,
+            // What nft says on kernels without its subsystem, and without the right to use it.
+            Self::Program { why, .. } => {
+                ["not supported", "not permitted", "cache initialization failed"].iter().any(|text| why.contains(text))
+            }
+            Self::Refused { .. } | Self::Store(_) => false,
         }
     }
 }

@@ -54,7 +54,7 @@ impl Networks {
     /// Chooses what is free and keeps the record, in one step: two processes never get one block.
     fn publish(&self, network: &mut Network, host: &[Subnet]) -> Result<()> {
         let (draft, seed) = (network.clone(), stead_store::identity(&self.root));
-        let done = self.store.publish(|tx| {
+        self.store.publish(|tx| {
             *network = draft.clone();
             let (mut taken, name) = (Vec::new(), network.name.clone());
             for other in tx.list::<Network>()?.into_iter().flatten().filter(|other| other.id != draft.id) {
@@ -75,8 +75,7 @@ impl Networks {
             create::fill(network, &taken, &seed)?;
             tx.put(network)?;
             Ok(())
-        });
-        done
+        })
     }
 
     /// Makes sure that `bridge`, `host` and `none` are there.

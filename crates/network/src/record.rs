@@ -51,6 +51,7 @@ pub struct Pool {
 
 /// One network, as it is kept.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "Docker's words, each of its own")]
 pub struct Network {
     /// 64 hexadecimal digits.
     pub id: String,

@@ -68,11 +68,23 @@ fn addresses(host: &mut Netlink, network: &Network, index: u32, name: &str) -> R
     set(&format!("net/ipv4/conf/{name}/route_localnet"), "1");
     set("net/ipv4/ip_forward", "1");
     if network.ipv6 {
+        keep_router_advertisements();
         set("net/ipv6/conf/all/forwarding", "1");
     } else {
         set(&format!("net/ipv6/conf/{name}/disable_ipv6"), "1");
     }
     Ok(())
+}
+
+/// A host that forwards IPv6 no longer listens to its routers, and would lose its own address, unless its interfaces are told to.
+fn keep_router_advertisements() {
+    let interfaces = std::fs::read_dir("/proc/sys/net/ipv6/conf").into_iter().flatten().flatten();
+    for name in interfaces.filter_map(|entry| entry.file_name().into_string().ok()) {
+        let parameter = format!("net/ipv6/conf/{name}/accept_ra");
+        if std::fs::read_to_string(Path::new("/proc/sys").join(&parameter)).is_ok_and(|now| now.trim() == "1") {
+            set(&parameter, "2");
+        }
+    }
 }
 
 /// Sets a parameter of this thread's network namespace. A host that forbids it has its reasons; what then does not work shows itself.

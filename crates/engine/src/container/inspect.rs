@@ -114,6 +114,7 @@ fn host_config(container: &Container) -> Value {
     if host.runtime.is_empty() {
         "stead".clone_into(&mut host.runtime);
     }
+    host.port_bindings.get_or_insert_with(|| json!({}));
     host.network_mode = super::endpoints::network_mode(container);
     host.masked_paths.get_or_insert_with(|| if host.privileged { Vec::new() } else { stead_runtime::defaults::masked_paths() });
     host.readonly_paths.get_or_insert_with(|| if host.privileged { Vec::new() } else { stead_runtime::defaults::readonly_paths() });

@@ -39,7 +39,10 @@ impl Engine {
             // A monitor that has just gone has nothing more to say under the old name.
             drop(client.set_attributes(&container_attributes(&container)));
         }
-        self.networks.rename(&id, &old, wanted, &|id| self.is_looked_after(id))?;
+        if let Err(error) = self.networks.rename(&id, &old, wanted, &|id| self.is_looked_after(id)) {
+            // It has its new name; its networks learn it at the next start.
+            self.warn(&format!("the container's networks still know it as {old}: {error}"));
+        }
         self.emit_container(&container, "rename", &[("oldName", &format!("/{old}"))]);
         Ok(())
     }
