@@ -57,6 +57,8 @@ impl hyper::body::Body for Sent {
 pub(crate) struct Takeover {
     pub(crate) head: Vec<u8>,
     pub(crate) take: Taker,
+    /// Kept until the connection has been taken from hyper: dropped before, it would be an answer.
+    pub(crate) unanswered: oneshot::Sender<Response<Sent>>,
 }
 
 /// What one connection's requests share.
@@ -162,11 +164,9 @@ fn deliver(door: &Door, reply: Reply, asks_upgrade: bool, sender: oneshot::Sende
             writer.whole = write(&mut writer).is_ok();
         }
         Body::Hijack(take) => {
-            let takeover = Takeover { head: raw_head(&head, asks_upgrade), take };
-            if door.takeovers.send(takeover).is_ok() {
-                // hyper must not answer: the connection is taken from it, and with it the future that waits here.
-                std::mem::forget(sender);
-            }
+            let takeover = Takeover { head: raw_head(&head, asks_upgrade), take, unanswered: sender };
+            // Nobody takes it: the connection has ended.
+            drop(door.takeovers.send(takeover));
         }
     }
 }

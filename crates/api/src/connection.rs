@@ -19,6 +19,7 @@ use tokio_rustls::server::TlsStream;
 
 use crate::answer::{Door, Takeover, answer};
 use crate::hijack::{Hijacked, Peer};
+use crate::reply::Taker;
 
 /// How long a client may take for a request's head. Docker's five minutes, which idle connections share.
 const HEAD_LIMIT: Duration = Duration::from_secs(300);
@@ -92,8 +93,10 @@ pub(crate) async fn speak<T: Transport>(engine: Arc<Engine>, transport: T, descr
     };
     if let Some(takeover) = takeover {
         let Parts { io, read_buf, .. } = http.into_parts();
+        let Takeover { head, take, unanswered } = takeover;
+        drop(unanswered);
         if let Ok(stream) = io.into_inner().into_blocking() {
-            hand_over(stream, read_buf.to_vec(), takeover);
+            hand_over(stream, read_buf.to_vec(), head, take);
         }
     }
 }
@@ -113,11 +116,11 @@ fn head_is_read(stream: &Blocking) {
 }
 
 /// The connection gets a thread of its own.
-fn hand_over(mut stream: Blocking, early: Vec<u8>, takeover: Takeover) {
+fn hand_over(mut stream: Blocking, early: Vec<u8>, head: Vec<u8>, take: Taker) {
     drop(tokio::task::spawn_blocking(move || {
-        if stream.write_all(&takeover.head).is_ok() {
+        if stream.write_all(&head).is_ok() {
             head_is_read(&stream);
-            (takeover.take)(Hijacked { stream, early });
+            take(Hijacked { stream, early });
         }
     }));
 }

@@ -5,18 +5,34 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use stead_engine::Engine;
 
+/// Something was removed since the last sweep began.
+static PENDING: AtomicBool = AtomicBool::new(false);
 static AT_WORK: AtomicBool = AtomicBool::new(false);
 
-/// Sweeps if there is something to sweep and nobody is at it. One that fails is made up for by the next or by `system check --repair`.
+/// Sweeps after a removal, unless somebody is at it: who is does it once more. One that fails is made up for by the next or by
+/// `system check --repair`; what another process deletes just now is left to it, however long that takes.
 pub(crate) fn sweep(engine: &Arc<Engine>) {
-    while engine.has_trash() {
-        if AT_WORK.swap(true, Ordering::SeqCst) {
+    PENDING.store(true, Ordering::SeqCst);
+    while PENDING.load(Ordering::SeqCst) {
+        let Some(_turn) = Turn::take() else { return };
+        PENDING.store(false, Ordering::SeqCst);
+        if engine.has_trash() && engine.sweep().is_err() {
             return;
         }
-        let swept = engine.sweep();
+    }
+}
+
+/// Held by the one that sweeps; given back however it ends.
+struct Turn;
+
+impl Turn {
+    fn take() -> Option<Self> {
+        (!AT_WORK.swap(true, Ordering::SeqCst)).then_some(Self)
+    }
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
         AT_WORK.store(false, Ordering::SeqCst);
-        if swept.is_err() {
-            return;
-        }
     }
 }

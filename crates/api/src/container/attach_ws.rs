@@ -51,7 +51,7 @@ pub(super) fn get(ask: &mut Ask) -> Answer {
 /// Messages to bytes and back, until one side ends.
 fn carry(connection: Hijacked, mut plain: UnixStream) {
     let Hijacked { stream, early } = connection;
-    if stream.set_nonblocking(true).is_err() {
+    if stream.set_nonblocking(true).and_then(|()| plain.set_nonblocking(true)).is_err() {
         return;
     }
     let config = WebSocketConfig::default().max_message_size(Some(MESSAGE_MAX)).max_frame_size(Some(MESSAGE_MAX));
@@ -61,41 +61,80 @@ fn carry(connection: Hijacked, mut plain: UnixStream) {
     drop(socket.flush());
 }
 
+/// Neither direction waits for the other: a container that echoes to a client that does not read must not keep us from seeing it leave.
 fn turn(socket: &mut WebSocket<UnixStream>, plain: &mut UnixStream) -> io::Result<()> {
-    let mut buffer = vec![0u8; 16 << 10];
-    // Something that the socket did not take yet: nothing more is read for it.
+    // Sent by the client and not yet taken; nothing more is read from it meanwhile.
+    let mut typed: Vec<u8> = Vec::new();
+    // Something that the client did not take yet; nothing more is read for it meanwhile.
     let mut waiting = false;
     loop {
-        loop {
-            match socket.read() {
-                Ok(Message::Binary(bytes)) => plain.write_all(&bytes)?,
-                Ok(Message::Text(text)) => plain.write_all(text.as_bytes())?,
-                Ok(Message::Close(_)) => return Ok(()),
-                Ok(_) => {}
-                Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => break,
-                Err(error) => return Err(io::Error::other(error)),
-            }
+        if typed.is_empty() && hear(socket, &mut typed)? {
+            return Ok(());
         }
-        let outer = if waiting { PollFlags::IN | PollFlags::OUT } else { PollFlags::IN };
+        give(plain, &mut typed)?;
+        if typed.is_empty() && hear(socket, &mut typed)? {
+            return Ok(());
+        }
+        let mut outer = if typed.is_empty() { PollFlags::IN } else { PollFlags::empty() };
+        outer.set(PollFlags::OUT, waiting);
+        let mut inner = if waiting { PollFlags::empty() } else { PollFlags::IN };
+        inner.set(PollFlags::OUT, !typed.is_empty());
         let mut fds = vec![PollFd::new(socket.get_ref(), outer)];
-        if !waiting {
-            fds.push(PollFd::new(&*plain, PollFlags::IN));
+        if !inner.is_empty() {
+            fds.push(PollFd::new(&*plain, inner));
         }
         wait(&mut fds, None)?;
-        let said = fds.get(1).is_some_and(|fd| !fd.revents().is_empty());
-        let sent = if said {
-            let count = plain.read(&mut buffer)?;
-            if count == 0 {
-                return Ok(());
-            }
-            socket.send(Message::binary(buffer[..count].to_vec()))
-        } else {
-            socket.flush()
-        };
-        waiting = match sent {
-            Ok(()) => false,
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => true,
+        let left = !typed.is_empty() && fds[0].revents().intersects(PollFlags::HUP | PollFlags::ERR);
+        let said = !waiting && fds.get(1).is_some_and(|fd| fd.revents().intersects(PollFlags::IN | PollFlags::HUP | PollFlags::ERR));
+        if left {
+            return Ok(());
+        }
+        match pass(socket, plain, said)? {
+            Some(waits) => waiting = waits,
+            None => return Ok(()),
+        }
+    }
+}
+
+/// Takes messages until there is something to give or nothing more to take. True when the client has said good-bye.
+fn hear(socket: &mut WebSocket<UnixStream>, typed: &mut Vec<u8>) -> io::Result<bool> {
+    while typed.is_empty() {
+        match socket.read() {
+            Ok(Message::Binary(bytes)) => typed.extend_from_slice(&bytes),
+            Ok(Message::Text(text)) => typed.extend_from_slice(text.as_bytes()),
+            Ok(Message::Close(_)) => return Ok(true),
+            Ok(_) => {}
+            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
             Err(error) => return Err(io::Error::other(error)),
-        };
+        }
+    }
+    Ok(false)
+}
+
+/// Gives the session what it takes now.
+fn give(plain: &mut UnixStream, typed: &mut Vec<u8>) -> io::Result<()> {
+    while !typed.is_empty() {
+        match plain.write(typed) {
+            Ok(count) => drop(typed.drain(..count)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(()),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Passes one read of the session's output on, or what is still owed. Whether the client has to take more first; `None` at the end of the output.
+fn pass(socket: &mut WebSocket<UnixStream>, plain: &mut UnixStream, said: bool) -> io::Result<Option<bool>> {
+    let mut buffer = [0u8; 16 << 10];
+    let sent = match if said { plain.read(&mut buffer) } else { Err(io::ErrorKind::WouldBlock.into()) } {
+        Ok(0) => return Ok(None),
+        Ok(count) => socket.send(Message::binary(buffer[..count].to_vec())),
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => socket.flush(),
+        Err(error) => return Err(error),
+    };
+    match sent {
+        Ok(()) => Ok(Some(false)),
+        Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => Ok(Some(true)),
+        Err(error) => Err(io::Error::other(error)),
     }
 }
