@@ -84,7 +84,8 @@ impl Networks {
                 }
             }
         }
-        if names::is_running(&self.run_root) && !live.iter().any(|s| s.endpoints.iter().any(|e| !e.names.is_empty())) {
+        let named = live.iter().any(|s| s.endpoints.iter().any(|e| !e.names.is_empty()));
+        if !named && names::stays(&self.run_root) {
             findings.push(Finding { subject: "aardvark-dns".to_owned(), problem: "it runs although no container has a name".to_owned() });
         }
         if repair {

@@ -163,9 +163,19 @@ fn ask(server: IpAddr, name: &str) -> Option<u16> {
     answered.then(|| u16::from_be_bytes([answer[6], answer[7]]))
 }
 
-/// Whether the program runs, with nobody to answer for or at all; for checks.
-pub(crate) fn is_running(run_root: &RunRoot) -> bool {
-    running(&dir(run_root)).is_some()
+/// How long the program may take to end after it was told that nobody is left.
+const ENDS: Duration = Duration::from_secs(2);
+
+/// Whether the program runs and goes on running, though it should be ending; for checks.
+pub(crate) fn stays(run_root: &RunRoot) -> bool {
+    let until = Instant::now() + ENDS;
+    while running(&dir(run_root)).is_some() {
+        if Instant::now() > until {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    false
 }
 
 #[cfg(test)]
