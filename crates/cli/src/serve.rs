@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use stead_api::{Listener, Tls};
 use stead_sys::lock::Lock;
 
@@ -66,7 +65,8 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     if hosts.is_empty() && passed.is_empty() {
         hosts.push(format!("unix://{}", context.run_root.join("stead.sock").display()));
     }
-    many_descriptors();
+    // Each client needs a few; what a shell allows by itself is for one program with few files.
+    stead_sys::rlimit::raise_open_files(DESCRIPTORS);
     stead_sys::memory::few_arenas();
     let engine = Arc::new(context.engine()?);
     let mut sockets = Sockets { listeners: passed, own: Vec::new() };
@@ -81,15 +81,6 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     }
     outcome.map_err(Failure::error)?;
     Ok(0)
-}
-
-/// Each client needs a few; what a shell allows by itself is for one program with few files. Where it cannot be had, fewer clients are served.
-fn many_descriptors() {
-    let before = getrlimit(Resource::Nofile);
-    let most = before.maximum.map_or(DESCRIPTORS, |hard| hard.min(DESCRIPTORS));
-    if before.current.is_some_and(|now| now < most) {
-        setrlimit(Resource::Nofile, Rlimit { current: Some(most), maximum: before.maximum }).ok();
-    }
 }
 
 impl Sockets {

@@ -30,7 +30,7 @@ use turn::Server;
 
 /// How long the lock of a monitor that is about to leave is waited for.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
-/// The monitor shall be among the last the kernel kills for memory; containers keep the value it was born with.
+/// The monitor shall be among the last the kernel kills for memory; containers have a score of their own.
 const OOM_SCORE: &str = "-900";
 /// Signals that are read from a descriptor instead of being delivered.
 const SIGNALS: [i32; 7] = [1, 2, 3, 10, 12, 15, 17];
@@ -56,7 +56,7 @@ fn begin() -> Result<Server, ()> {
     settle_process(&config);
     match open_shop(&config) {
         Ok((lock, listener, log, signals, ports)) => {
-            Ok(Server::new(config, Shop { lock, listener, log, signals, ports, oom_score: shield_from_oom() }, first))
+            Ok(Server::new(config, Shop { lock, listener, log, signals, ports, oom_floor: shield_from_oom() }, first))
         }
         Err(failed) => {
             first.send_json(Kind::Failed, &failed);
@@ -73,8 +73,8 @@ pub(super) struct Shop {
     signals: OwnedFd,
     /// Published ports, kept from everybody else.
     ports: Vec<OwnedFd>,
-    /// The adjustment the monitor was born with, which its container shall have.
-    oom_score: i32,
+    /// The adjustment the monitor was born with, where it may not be lowered.
+    oom_floor: Option<i32>,
 }
 
 type Opened = (Lock, OwnedFd, Option<Writer>, OwnedFd, Vec<OwnedFd>);
@@ -155,12 +155,16 @@ fn settle_process(config: &MonitorConfig) {
     }
 }
 
-fn shield_from_oom() -> i32 {
+/// Shields the monitor, and returns the score it has where that is not permitted.
+fn shield_from_oom() -> Option<i32> {
     const FILE: &str = "/proc/self/oom_score_adj";
+    let shield = OpenOptions::new().write(true).open(FILE).and_then(|mut file| file.write_all(OOM_SCORE.as_bytes()));
+    if shield.is_ok() {
+        return None;
+    }
     let mut text = String::new();
-    let born = OpenOptions::new().read(true).open(FILE).and_then(|mut file| file.read_to_string(&mut text)).ok();
-    crate::tolerate(OpenOptions::new().write(true).open(FILE).and_then(|mut file| file.write_all(OOM_SCORE.as_bytes())));
-    born.and_then(|_length| text.trim().parse().ok()).unwrap_or(0)
+    OpenOptions::new().read(true).open(FILE).and_then(|mut file| file.read_to_string(&mut text)).ok()?;
+    text.trim().parse().ok()
 }
 
 /// The plan the engine wrote.

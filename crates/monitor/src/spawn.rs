@@ -61,6 +61,8 @@ fn exec_monitor(program: &OwnedFd, socket: OwnedFd, network: Option<OwnedFd>, co
         kept.push((above(&network)?, i32::from(NETWORK_FD)));
     }
     stead_sys::process::inherit(&mut command, kept);
+    // Containers of `serve`, which holds many files open, are as those of the command line.
+    stead_sys::rlimit::lower_again(&mut command);
     let mut child = command
         .arg0("stead")
         .arg(ROLE)

@@ -177,6 +177,7 @@ pub fn command(program: impl AsRef<std::ffi::OsStr>) -> Command {
     };
     // SAFETY: the closure makes system calls only, without allocating on success, as a forked child must.
     unsafe { command.pre_exec(clean) };
+    crate::rlimit::lower_again(&mut command);
     command
 }
 

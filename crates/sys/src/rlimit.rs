@@ -3,6 +3,12 @@
 //! RLIMIT_NOFILE and friends cannot be raised above the present hard limit without CAP_SYS_RESOURCE in the initial user namespace;
 //! a container that asks for more gets what there is, and the caller is told.
 
+#![expect(unsafe_code, reason = "a closure between fork and exec")]
+
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
+use std::sync::OnceLock;
+
 use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit, setrlimit};
 
@@ -56,6 +62,35 @@ pub fn set(name: &str, soft: u64, hard: u64) -> Result<Option<Clamped>> {
     let soft = soft.min(hard);
     setrlimit(resource, limit(soft, hard)).map_err(|errno| Error::new("setrlimit", &subject, errno))?;
     Ok(Some(Clamped { soft, hard }))
+}
+
+/// The limits of open files that this process had before it raised its own.
+static BEFORE: OnceLock<rustix::process::Rlimit> = OnceLock::new();
+
+/// Raises this process's own soft limit of open files towards `most`. Programs made with [`crate::process::command`] and [`lower_again`] do not see it.
+pub fn raise_open_files(most: u64) {
+    let before = getrlimit(Resource::Nofile);
+    let most = before.maximum.map_or(most, |hard| hard.min(most));
+    if before.current.is_some_and(|now| now < most) {
+        let raised = rustix::process::Rlimit { current: Some(most), ..before };
+        if setrlimit(Resource::Nofile, raised).is_ok() {
+            BEFORE.set(before).ok();
+        }
+    }
+}
+
+/// Gives a command the soft limit of open files that this process had before [`raise_open_files`].
+pub fn lower_again(command: &mut Command) {
+    let Some(before) = BEFORE.get() else { return };
+    let soft = before.current;
+    let lower = move || {
+        // The hard limit may have been lowered meanwhile; then the soft one is below it already.
+        let now = getrlimit(Resource::Nofile);
+        setrlimit(Resource::Nofile, rustix::process::Rlimit { current: soft, ..now }).ok();
+        Ok(())
+    };
+    // SAFETY: the closure makes two system calls and allocates nothing.
+    unsafe { command.pre_exec(lower) };
 }
 
 fn limit(soft: u64, hard: u64) -> rustix::process::Rlimit {

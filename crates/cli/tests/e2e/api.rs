@@ -61,6 +61,16 @@ impl<'s> Server<'s> {
         Self { sandbox, child, socket }
     }
 
+    /// After what a shell does first.
+    pub(crate) fn under(sandbox: &'s Sandbox, first: &str, socket: PathBuf) -> Self {
+        let (root, run_root) = (sandbox.root().display(), sandbox.run_root().display());
+        let script = format!("{first}; exec {STEAD} --root {root} --run-root {run_root} serve -H unix://{}", socket.display());
+        let mut command = std::process::Command::new("/bin/sh");
+        let child = command.args(["-c", &script]).stdin(Stdio::null()).stdout(Stdio::null()).current_dir("/").spawn().unwrap();
+        sandbox.eventually("the server listens", || UnixStream::connect(&socket).is_ok());
+        Self { sandbox, child, socket }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

@@ -27,6 +27,7 @@ mod escapes;
 #[cfg(test)]
 mod events;
 #[cfg(test)]
+mod faces;
 mod faults;
 #[cfg(test)]
 mod formats;

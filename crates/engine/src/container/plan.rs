@@ -108,7 +108,7 @@ fn process(container: &Container) -> Result<Process> {
         },
         rlimits: host.ulimits.iter().flatten().map(|u| Rlimit { name: u.name.clone(), soft: limit(u.soft), hard: limit(u.hard) }).collect(),
         umask: None,
-        oom_score_adj: i32::try_from(host.oom_score_adj).ok().filter(|n| *n != 0),
+        oom_score_adj: i32::try_from(host.oom_score_adj).ok(),
     })
 }
 

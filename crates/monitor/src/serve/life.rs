@@ -86,7 +86,7 @@ impl Server {
     pub(super) fn give_birth(&mut self) -> Result<Vec<String>, LaunchError> {
         let unreadable = || LaunchError { kind: LaunchErrorKind::Setup, message: "the container's plan cannot be read".to_owned() };
         let mut plan = read_plan(&self.config.run_root(), &self.config.id).ok_or_else(unreadable)?;
-        plan.process.oom_score_adj.get_or_insert(self.oom_score);
+        self.score(&mut plan);
         let donors = donors::find(&mut plan, &self.config.run_root())?;
         let shape = if self.config.tty {
             Stdio::Pty { size: self.config.console_size.map(|(rows, cols)| WindowSize { rows, cols }) }
@@ -118,8 +118,16 @@ impl Server {
     /// The plan on disk, for a process beside the first one: it is killed for memory as readily as that.
     pub(super) fn plan(&self) -> Option<Plan> {
         let mut plan = read_plan(&self.config.run_root(), &self.config.id)?;
-        plan.process.oom_score_adj.get_or_insert(self.oom_score);
+        self.score(&mut plan);
         Some(plan)
+    }
+
+    /// The container's own score for the kernel's choice, never the one of whoever started it. What nobody asked for by name is at least what may be had.
+    fn score(&self, plan: &mut Plan) {
+        let score = plan.process.oom_score_adj.get_or_insert(0);
+        if *score == 0 {
+            *score = self.oom_floor.unwrap_or(0).max(0);
+        }
     }
 
     /// The first birth failed: there is nothing to restart.
@@ -181,8 +189,9 @@ impl Server {
                 }
                 self.kill(signal.or(self.config.stop_signal).unwrap_or(SIGTERM));
                 let seconds = timeout.or(self.config.stop_timeout).unwrap_or(STOP_SECONDS);
-                if let Ok(seconds) = u64::try_from(seconds) {
-                    let at = Instant::now() + Duration::from_secs(seconds);
+                // A patience beyond all time is one without end.
+                let end = u64::try_from(seconds).ok().and_then(|seconds| Instant::now().checked_add(Duration::from_secs(seconds)));
+                if let Some(at) = end {
                     self.kill_at = Some(self.kill_at.map_or(at, |before| before.min(at)));
                 }
             }

@@ -29,7 +29,8 @@ const SIGCHLD: i32 = 17;
 /// Everything the monitor knows.
 pub(super) struct Server {
     pub(super) config: MonitorConfig,
-    pub(super) oom_score: i32,
+    /// The least score that may be had, where we may not go below the one we were born with.
+    pub(super) oom_floor: Option<i32>,
     pub(super) lock: Option<Lock>,
     pub(super) listener: Option<OwnedFd>,
     pub(super) log: Option<Writer>,
@@ -76,7 +77,7 @@ impl Server {
         Self {
             restart: Restart::new(config.restart),
             config,
-            oom_score: shop.oom_score,
+            oom_floor: shop.oom_floor,
             lock: Some(shop.lock),
             listener: Some(shop.listener),
             log: shop.log,
