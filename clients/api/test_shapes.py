@@ -178,7 +178,7 @@ def test_networks(wire):
     fits(net['Containers'], {c: {'Name': 'inet', 'EndpointID': HEX, 'MacAddress': re.compile('^..:..:..:..:..:..$'), 'IPv4Address': re.compile(r'/\d+$'), 'IPv6Address': str}})
     fits(wire.get(f'/containers/{c}/json').json()['NetworkSettings']['Networks'], {'shape-n': ENDPOINT})
     bridge = wire.get('/networks/bridge').json()
-    assert bridge['Options'].get('com.docker.network.bridge.default_bridge') == 'true' and bridge['Options'].get('com.docker.network.bridge.name') == 'docker0'
+    assert bridge['Options'].get('com.docker.network.bridge.default_bridge') == 'true' and bridge['Options'].get('com.docker.network.bridge.name')
 
 
 def test_system(wire):

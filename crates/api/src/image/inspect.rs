@@ -26,16 +26,21 @@ pub(super) fn get(ask: &mut Ask) -> Answer {
         if version >= Version(1, 50) {
             modern(map);
         }
-        if version < Version(1, 45) {
+        if version < Version(1, 45) || is_compose_1(ask) {
             let (container, config) = ask.engine().image_origin(name)?;
             map.insert("Container".to_owned(), container);
-            map.insert("ContainerConfig".to_owned(), config);
+            map.insert("ContainerConfig".to_owned(), if config.is_null() { json!({}) } else { config });
         }
         if version < Version(1, 44) {
             map.entry("Created").or_insert_with(|| json!("0001-01-01T00:00:00Z"));
         }
     }
     Ok(Reply::json(200, &image))
+}
+
+/// docker-compose 1 reads a field that 1.45 took away, whatever version it speaks, and ends with a `KeyError` on newer engines.
+fn is_compose_1(ask: &Ask) -> bool {
+    ask.header("user-agent").is_some_and(|agent| agent.starts_with("docker-compose/1.") || agent.starts_with("compose/1."))
 }
 
 fn modern(image: &mut Map<String, Value>) {

@@ -81,9 +81,26 @@ pub(crate) fn view(network: &Network, sandboxes: Option<&[Sandbox]>) -> NetworkV
         config_from: json!({ "Network": "" }),
         config_only: false,
         containers: sandboxes.map(|all| members(network, all)),
-        options: network.options.clone(),
+        options: options(network),
         labels: network.labels.clone(),
     }
+}
+
+/// As asked; of the default bridge, what Docker's has and scripts look for.
+fn options(network: &Network) -> BTreeMap<String, String> {
+    let mut options = network.options.clone();
+    if network.name == stead_network::BRIDGE {
+        let own = [
+            ("com.docker.network.bridge.default_bridge", "true".to_owned()),
+            ("com.docker.network.bridge.enable_icc", "true".to_owned()),
+            ("com.docker.network.bridge.enable_ip_masquerade", "true".to_owned()),
+            ("com.docker.network.bridge.host_binding_ipv4", "0.0.0.0".to_owned()),
+            ("com.docker.network.bridge.name", network.interface()),
+            ("com.docker.network.driver.mtu", "1500".to_owned()),
+        ];
+        options.extend(own.map(|(key, value)| (key.to_owned(), value)));
+    }
+    options
 }
 
 fn members(network: &Network, sandboxes: &[Sandbox]) -> BTreeMap<String, Value> {
