@@ -54,8 +54,8 @@ pub fn binds(data: &[u8]) {
     drop(local::masked(text));
     drop(size::parse_ram(text));
     drop(label::split(text));
-    drop(time::parse_go_duration(text));
-    drop(time::parse_moment(text, Time::from_nanos(0)));
+    let _nanos = time::parse_go_duration(text);
+    let _moment = time::parse_moment(text, Time::from_nanos(0));
     drop(Filters::from_words(&[text]));
     drop(stead_image::Reference::parse(text).map(|name| (name.canonical(), name.familiar())));
 }

@@ -181,7 +181,7 @@ fn emptied(remove: impl Fn() -> Result<()>) -> Result<()> {
     for _ in 0..20 {
         match remove() {
             Err(error) if error.io_kind() == std::io::ErrorKind::DirectoryNotEmpty => {
-                std::thread::sleep(std::time::Duration::from_millis(10))
+                std::thread::sleep(std::time::Duration::from_millis(10));
             }
             other => return other,
         }

@@ -28,6 +28,7 @@ mod escapes;
 mod events;
 #[cfg(test)]
 mod faces;
+#[cfg(test)]
 mod faults;
 #[cfg(test)]
 mod formats;
