@@ -3,6 +3,9 @@
 //! The file is read whole into memory first and may be in use or hostile: every offset is checked, a tree is no deeper and has no more
 //! pages than the file can hold. Of the two meta pages the newest with a right checksum counts, as bbolt itself does it.
 
+use std::cell::Cell;
+use std::rc::Rc;
+
 /// Bytes of a page's header.
 const HEADER: usize = 16;
 /// Bytes of one element of a page.
@@ -19,6 +22,8 @@ const LEAF: u16 = 0x02;
 const IS_BUCKET: u32 = 0x01;
 /// Depth of a tree at most; pages hold dozens of keys, so real ones stay below ten.
 const DEPTH_MAX: usize = 32;
+/// Pages and elements that are looked at in one file, in all: several buckets may name the same tree again and again.
+const LOOKS_MAX: usize = 8 << 20;
 /// Page sizes bbolt can have; the operating system's.
 const PAGE_SIZES: [usize; 7] = [1024, 2048, 4096, 8192, 16384, 32768, 65536];
 
@@ -34,17 +39,20 @@ pub enum Damage {
     /// A tree that is deeper or larger than the file allows.
     #[error("its tree has a circle")]
     Circle,
+    /// Trees that several buckets share, or more than anybody has.
+    #[error("it holds more than can be read")]
+    TooMuch,
 }
 
 /// A bucket: keys with values or further buckets.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Bucket<'a> {
     file: File<'a>,
     place: Place<'a>,
 }
 
 /// What a key leads to.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub enum Item<'a> {
     /// Bytes.
     Value(&'a [u8]),
@@ -52,10 +60,12 @@ pub enum Item<'a> {
     Bucket(Bucket<'a>),
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct File<'a> {
     bytes: &'a [u8],
     page_size: usize,
+    /// What of [`LOOKS_MAX`] is left, for all buckets of the file.
+    looks: Rc<Cell<usize>>,
 }
 
 /// Where a bucket's tree begins.
@@ -77,7 +87,7 @@ pub fn open(bytes: &[u8]) -> Result<Bucket<'_>, Damage> {
         .flatten()
         .max_by_key(|meta| meta.txid)
         .ok_or(Damage::Meta)?;
-    Ok(Bucket { file: File { bytes, page_size: newest.page_size }, place: Place::Page(newest.root) })
+    Ok(Bucket { file: File { bytes, page_size: newest.page_size, looks: Rc::new(Cell::new(LOOKS_MAX)) }, place: Place::Page(newest.root) })
 }
 
 struct Meta {
@@ -140,6 +150,7 @@ impl<'a> Bucket<'a> {
             return Err(Damage::Circle);
         }
         *pages_left -= 1;
+        self.file.look(1)?;
         let page = self.file.page(id)?;
         let flags = u16_at(page, 8).ok_or(Damage::Page(id))?;
         if flags & LEAF != 0 {
@@ -157,7 +168,9 @@ impl<'a> Bucket<'a> {
 
     fn leaf(&self, page: &'a [u8], id: u64, items: &mut Vec<(&'a [u8], Item<'a>)>) -> Result<(), Damage> {
         let damage = || Damage::Page(id);
-        for n in 0..count(page).ok_or_else(damage)? {
+        let count = count(page).ok_or_else(damage)?;
+        self.file.look(count)?;
+        for n in 0..count {
             // Positions count from the element itself.
             let element = page.get(HEADER + n * ELEMENT..).ok_or_else(damage)?;
             let number = |at| u32_at(element, at).and_then(|v| usize::try_from(v).ok()).ok_or_else(damage);
@@ -177,11 +190,16 @@ impl<'a> Bucket<'a> {
             0 => Place::Inline(value.get(BUCKET..).filter(|page| page.len() >= HEADER)?),
             root => Place::Page(root),
         };
-        Some(Bucket { file: self.file, place })
+        Some(Bucket { file: self.file.clone(), place })
     }
 }
 
 impl<'a> File<'a> {
+    fn look(&self, count: usize) -> Result<(), Damage> {
+        self.looks.set(self.looks.get().checked_sub(count).ok_or(Damage::TooMuch)?);
+        Ok(())
+    }
+
     /// A page with what overflows it.
     fn page(&self, id: u64) -> Result<&'a [u8], Damage> {
         let damage = || Damage::Page(id);
@@ -209,4 +227,22 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tree_that_is_named_by_all_is_not_read_for_each() {
+        // A leaf with three empty elements.
+        let mut page = vec![0; 1024];
+        page[8] = 2;
+        page[10] = 3;
+        let file = File { bytes: &page, page_size: 1024, looks: Rc::new(Cell::new(7)) };
+        let bucket = Bucket { file, place: Place::Page(0) };
+        let other = bucket.clone();
+        assert_eq!(bucket.items().unwrap().len(), 3);
+        assert_eq!(other.items().unwrap_err(), Damage::TooMuch);
+    }
 }

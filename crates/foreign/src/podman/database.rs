@@ -16,6 +16,8 @@ const DB_MAX: u64 = 256 << 20;
 const TEXT_MAX: i64 = 16 << 20;
 /// Rows of one table at most.
 const ROWS_MAX: usize = 100_000;
+/// Bytes of all texts together: pages of a file that somebody made may be shared by all of its rows.
+const ALL_MAX: usize = 512 << 20;
 const BOLT: &str = "libpod/bolt_state.db";
 const SQLITE: &str = "db.sql";
 
@@ -51,18 +53,45 @@ impl Database {
     }
 }
 
-fn bolt(bytes: &[u8]) -> Result<Database, bolt::Damage> {
+/// Why a database cannot be read.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error(transparent)]
+    Bolt(#[from] bolt::Damage),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("it holds more than {} MiB of text", ALL_MAX >> 20)]
+    TooMuch,
+}
+
+/// What may still be taken into memory.
+struct Budget(usize);
+
+impl Budget {
+    fn take(&mut self, text: &[u8]) -> Result<(), Broken> {
+        self.0 = self.0.checked_sub(text.len()).ok_or(Broken::TooMuch)?;
+        Ok(())
+    }
+
+    fn copy(&mut self, text: &[u8]) -> Result<Vec<u8>, Broken> {
+        self.take(text)?;
+        Ok(text.to_vec())
+    }
+}
+
+fn bolt(bytes: &[u8]) -> Result<Database, Broken> {
+    let mut budget = Budget(ALL_MAX);
     let root = bolt::open(bytes)?;
     let mut database = Database { is_known: true, ..Database::default() };
     for (name, bucket) in below(&root, b"vol")? {
         if let Some(config) = bucket.value(b"config")? {
-            database.volumes.insert(name, config.to_vec());
+            database.volumes.insert(name, budget.copy(config)?);
         }
     }
     for (id, bucket) in below(&root, b"ctr")? {
         if let Some(config) = bucket.value(b"config")? {
             let state = bucket.value(b"state")?.unwrap_or_default();
-            database.containers.insert(id, (config.to_vec(), state.to_vec()));
+            database.containers.insert(id, (budget.copy(config)?, budget.copy(state)?));
         }
     }
     Ok(database)
@@ -79,7 +108,8 @@ fn below<'a>(root: &Bucket<'a>, name: &[u8]) -> Result<Vec<(String, Bucket<'a>)>
 }
 
 /// The file is given to SQLite as bytes, so nothing is opened, locked or written below the source.
-fn sqlite(mut bytes: Vec<u8>) -> rusqlite::Result<Database> {
+fn sqlite(mut bytes: Vec<u8>) -> Result<Database, Broken> {
+    let mut budget = Budget(ALL_MAX);
     // Bytes 18 and 19 say that a write-ahead log belongs to the file; in memory there is none.
     if let Some(versions) = bytes.get_mut(18..20) {
         versions.fill(1);
@@ -90,10 +120,10 @@ fn sqlite(mut bytes: Vec<u8>) -> rusqlite::Result<Database> {
     drop(bytes);
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
-    let volumes = table(&connection, "VolumeConfig", "Name", "JSON")?;
+    let volumes = table(&connection, &mut budget, "VolumeConfig", "Name", "JSON")?;
     let mut database = Database { volumes, is_known: true, ..Database::default() };
-    let mut states = table(&connection, "ContainerState", "ID", "JSON")?;
-    for (id, config) in table(&connection, "ContainerConfig", "ID", "JSON")? {
+    let mut states = table(&connection, &mut budget, "ContainerState", "ID", "JSON")?;
+    for (id, config) in table(&connection, &mut budget, "ContainerConfig", "ID", "JSON")? {
         let state = states.remove(&id).unwrap_or_default();
         database.containers.insert(id, (config, state));
     }
@@ -101,7 +131,7 @@ fn sqlite(mut bytes: Vec<u8>) -> rusqlite::Result<Database> {
 }
 
 /// The rows of a plain table; none where it is a view, a virtual table or computes its columns, because those may do anything.
-fn table(connection: &Connection, name: &str, key: &str, value: &str) -> rusqlite::Result<BTreeMap<String, Vec<u8>>> {
+fn table(connection: &Connection, budget: &mut Budget, name: &str, key: &str, value: &str) -> Result<BTreeMap<String, Vec<u8>>, Broken> {
     let plain = "SELECT count(*) FROM sqlite_schema WHERE name = ?1 AND type = 'table' AND rootpage > 0 AND length(sql) < 4096
                  AND sql LIKE 'CREATE TABLE %' AND sql NOT LIKE '%GENERATED%' AND sql NOT LIKE '% AS (%' AND sql NOT LIKE '%) AS(%'";
     if connection.query_row(plain, [name], |row| row.get::<_, i64>(0))? != 1 {
@@ -112,5 +142,30 @@ fn table(connection: &Connection, name: &str, key: &str, value: &str) -> rusqlit
     );
     let mut statement = connection.prepare(&text)?;
     let rows = statement.query_map([TEXT_MAX], |row| Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?.into_bytes())))?;
-    rows.collect()
+    let mut found = BTreeMap::new();
+    for row in rows {
+        let (key, value) = row?;
+        budget.take(key.as_bytes())?;
+        budget.take(&value)?;
+        found.insert(key, value);
+    }
+    Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_of_all_tables_have_one_budget() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch("CREATE TABLE A (ID TEXT, JSON TEXT); CREATE TABLE B (ID TEXT, JSON TEXT)").unwrap();
+        for table in ["A", "B"] {
+            let insert = format!("INSERT INTO {table} VALUES ('x', hex(zeroblob(30))), ('y', 'small')");
+            connection.execute_batch(&insert).unwrap();
+        }
+        let mut budget = Budget(100);
+        assert_eq!(table(&connection, &mut budget, "A", "ID", "JSON").unwrap().len(), 2);
+        assert!(matches!(table(&connection, &mut budget, "B", "ID", "JSON"), Err(Broken::TooMuch)));
+    }
 }
