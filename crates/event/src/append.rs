@@ -52,9 +52,10 @@ pub fn append(root: &Root, draft: Draft, flush: Flush) -> Result<Event> {
         let event = write(&file, &dir, size.size(), draft)?;
         if flush == Flush::Yes {
             rustix::fs::fdatasync(&file).map_err(|errno| Error::new("fdatasync", &dir, errno))?;
-            if made {
-                durable::sync_dir(&dir)?;
-            }
+        }
+        if made {
+            // Whatever comes first: who flushes later takes the file's name for granted.
+            durable::sync_dir(&dir)?;
         }
         return Ok(event);
     }
