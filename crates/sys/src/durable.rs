@@ -50,6 +50,30 @@ pub fn replace_file(path: &Path, data: &[u8], mode: u32) -> Result<()> {
     sync_dir(parent(path))
 }
 
+/// As [`replace_file`], with the owner and the mode of the file that is there; `mode` is for a new one.
+///
+/// # Errors
+/// The failing step with its path; the old content is then untouched.
+pub fn replace_kept(path: &Path, data: &[u8], mode: u32) -> Result<()> {
+    let old = match fs::stat(path) {
+        Ok(old) => Some(old),
+        Err(Errno::NOENT) => None,
+        Err(e) => return Err(Error::new("stat", path, e)),
+    };
+    let mode = old.as_ref().map_or(mode, |old| old.st_mode & 0o777);
+    // Secrets: nobody else reads it before it has its owner.
+    let (temporary, file) = Temporary::write_unflushed(path, data, 0o600)?;
+    if let Some(old) = old {
+        let (uid, gid) = (fs::Uid::from_raw(old.st_uid), fs::Gid::from_raw(old.st_gid));
+        fs::fchown(&file, Some(uid), Some(gid)).map_err(|e| Error::new("chown", path, e))?;
+    }
+    fs::fchmod(&file, Mode::from_raw_mode(mode)).map_err(|e| Error::new("chmod", path, e))?;
+    fs::fsync(&file).map_err(|e| Error::new("fsync", path, e))?;
+    fs::rename(&temporary.path, path).map_err(|e| Error::new("rename", path, e))?;
+    temporary.published();
+    sync_dir(parent(path))
+}
+
 /// Replaces (or creates) `path` with `data` whole, as every reader sees it, but does not flush it: for the run root, which does not outlive
 /// the machine's run.
 ///

@@ -82,7 +82,8 @@ fn change<T>(path: &Path, act: impl FnOnce(&mut Map<String, Value>) -> T) -> Res
     }
     act(auths.as_object_mut().ok_or_else(|| damaged("auths is not a JSON object".to_owned()))?);
     let text = serde_json::to_string_pretty(&config).map_err(|e| damaged(e.to_string()))?;
-    stead_sys::durable::replace_file(&target, text.as_bytes(), 0o600)?;
+    // The file of whoever it belongs to, also when root writes for them.
+    stead_sys::durable::replace_kept(&target, text.as_bytes(), 0o600)?;
     drop(lock);
     Ok(())
 }
@@ -105,7 +106,10 @@ mod tests {
         assert_eq!(again.login("reg:5000").unwrap().unwrap(), login);
         let text = r#"{"psFormat":"x","auths":{"https://reg:5000/v2/":{"auth":"YTpi"},"other":{}},"credsStore":""}"#;
         stead_sys::durable::replace_file(&path, text.as_bytes(), 0o644).unwrap();
+        std::os::unix::fs::chown(&path, Some(1234), Some(5678)).unwrap();
         erase(&path, &access, "reg:5000").unwrap();
+        let now = path.metadata().unwrap();
+        assert_eq!((now.uid(), now.gid(), now.mode() & 0o777), (1234, 5678, 0o644), "it stays whose it was");
         let left: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         assert_eq!(left, json!({"psFormat": "x", "auths": {"other": {}}, "credsStore": ""}));
         store(&path, &access, "docker.io", &login).unwrap();
