@@ -40,8 +40,17 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
         platform: query.filled("platform").filter(|_| version >= Version(1, 41)).map(str::to_owned),
     };
     older::understand(&mut request, version)?;
+    runtime_is_a_name(&request.host)?;
     let created = ask.engine().container_create(request).map_err(only_images_are_missing)?;
     Ok(Reply::json(201, &json!({ "Id": created.id, "Warnings": created.warnings })))
+}
+
+/// As Docker's daemon: a client chooses among the system's runtimes and cannot bring a program of its own.
+fn runtime_is_a_name(host: &HostConfig) -> Result<(), Failure> {
+    if host.runtime.contains('/') {
+        return Err(Failure::invalid(format!("unknown or invalid runtime name: {}", host.runtime)));
+    }
+    Ok(())
 }
 
 /// Clients take a 404 of create for a missing image: they pull it and ask again. Whatever else is missing is a wrong request.
@@ -55,6 +64,15 @@ fn only_images_are_missing(failure: Failure) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn runtimes_have_names() {
+        let asked = |runtime: &str| runtime_is_a_name(&HostConfig { runtime: runtime.to_owned(), ..HostConfig::default() });
+        assert!(asked("").is_ok() && asked("crun").is_ok());
+        for path in ["/tmp/evil", "../tmp/evil", "dir/evil"] {
+            assert!(asked(path).unwrap_err().message.contains("invalid runtime name"), "{path}");
+        }
+    }
 
     #[test]
     fn only_a_missing_image_is_not_found() {

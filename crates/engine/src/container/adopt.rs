@@ -122,6 +122,11 @@ fn fit(host: &mut HostConfig) -> Vec<String> {
     if matches!(host.runtime.as_str(), "runc" | "crun" | "io.containerd.runc.v2" | "io.containerd.runtime.v1.linux") {
         host.runtime.clear();
     }
+    // Docker's own files never hold a path: this one would name a program for root to run.
+    if host.runtime.contains('/') {
+        notes.push(format!("its runtime {} is not taken over", host.runtime));
+        host.runtime.clear();
+    }
     if !matches!(host.log_config.kind.as_str(), "" | "json-file" | "none") {
         notes.push(format!("its log goes to json-file and not to {}", host.log_config.kind));
         host.log_config = Default::default();
