@@ -193,6 +193,12 @@ impl BodyReader {
         Self { incoming: Some(incoming), runtime: Some(runtime), rest: Bytes::new(), empty, patience: None }
     }
 
+    /// Gives up on a client that stops sending in the middle: for a body that is read while something is held that others want.
+    pub(crate) fn be_quick(&mut self) -> &mut Self {
+        self.patience = Some(PATIENCE);
+        self
+    }
+
     /// Whether the body is announced as longer than this, or without a length.
     pub(crate) fn announces_more_than(&self, length: u64) -> bool {
         !self.empty && self.incoming.as_ref().is_some_and(|body| body.size_hint().exact().is_none_or(|exact| exact > length))

@@ -54,6 +54,6 @@ pub(super) fn put(ask: &mut Ask) -> Answer {
     let query = ask.query();
     let put = ArchivePut { no_overwrite_dir_non_dir: query.flag("noOverwriteDirNonDir"), copy_uid_gid: query.flag("copyUIDGID") };
     let (engine, id) = (Arc::clone(ask.engine()), ask.param("id").to_owned());
-    engine.container_archive_put(&id, &path, put, ask.body())?;
+    engine.container_archive_put(&id, &path, put, ask.body().be_quick())?;
     Ok(Reply::empty(200))
 }

@@ -21,7 +21,7 @@ mod merge;
 mod modes;
 mod mounts;
 pub(crate) mod network;
-mod pause;
+pub(crate) mod pause;
 mod plan;
 pub mod port;
 pub mod prune;

@@ -6,6 +6,7 @@ use stead_monitor::{Client, asked};
 
 use super::create::ExecCreate;
 use crate::container::exec::ExecRequest;
+use crate::container::pause::of_running;
 use crate::{Engine, Failure, Result};
 
 /// How a session is started.
@@ -64,7 +65,7 @@ impl Engine {
             privileged: asked.privileged,
         };
         let launched = self.exec_with_id(&started.container, started.id.clone(), request).and_then(|(mut client, exec)| {
-            let (_, streams) = client.exec(&exec)?;
+            let (_, streams) = client.exec(&exec).map_err(|error| of_running(&started.container, error))?;
             Ok((client, streams))
         });
         launched.inspect_err(|failure| {
