@@ -4,11 +4,14 @@
 mod parsers;
 mod request;
 
-pub use parsers::{binds, bodies, bolt, clean, filters, frames, image, journal, layer, log, split};
-pub use request::{answer, request};
+pub(crate) use parsers::{binds, bodies, bolt, clean, filters, frames, image, journal, layer, log, split};
+pub(crate) use request::{answer, request};
+
+/// What takes any bytes.
+pub(crate) type Target = fn(&[u8]);
 
 /// A target by its name, which is also the name of its corpus.
-pub const ALL: [(&str, fn(&[u8])); 11] = [
+pub(crate) const ALL: [(&str, Target); 11] = [
     ("binds", binds),
     ("bodies", bodies),
     ("bolt", bolt),

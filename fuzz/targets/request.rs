@@ -34,12 +34,12 @@ fn bench() -> &'static Bench {
 }
 
 /// One connection, from its first byte to its end.
-pub fn request(data: &[u8]) {
+pub(crate) fn request(data: &[u8]) {
     drop(answer(data));
 }
 
 /// The same; what the client hears.
-pub fn answer(data: &[u8]) -> Vec<u8> {
+pub(crate) fn answer(data: &[u8]) -> Vec<u8> {
     let bench = bench();
     bench.runtime.block_on(async {
         let (server, client) = Blocking::pair().unwrap();

@@ -2,12 +2,6 @@
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "the targets set their scene with plain files"))]
 
 #[cfg(test)]
-#[expect(
-    unreachable_pub,
-    unused_qualifications,
-    clippy::type_complexity,
-    reason = "shared with the crate of the fuzzers, where they are its door"
-)]
 #[path = "../../../fuzz/targets/mod.rs"]
 mod targets;
 
