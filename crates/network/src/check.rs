@@ -65,7 +65,7 @@ impl Networks {
         let (prefix, note) = (self.prefix(), self.note());
         let needed = |name: &str| live.iter().flat_map(|s| &s.endpoints).any(|e| e.outside.as_deref() == Some(name));
         for link in host.links()? {
-            if link.name.starts_with(&prefix) && link.kind == "veth" && !needed(&link.name) {
+            if link.name.starts_with(&prefix) && link.kind == "veth" && !needed(&link.name) && stays(&mut host, &link.name) {
                 findings
                     .push(Finding { subject: link.name.clone(), problem: "this interface leads to a container that has ended".to_owned() });
                 if repair {
@@ -93,6 +93,21 @@ impl Networks {
         }
         Ok(())
     }
+}
+
+/// How long the kernel may take to end the interfaces of a namespace that nobody is in any more: it does so in the background.
+const ENDS: std::time::Duration = std::time::Duration::from_secs(2);
+
+/// Whether an interface that should be ending does not.
+fn stays(host: &mut Netlink, name: &str) -> bool {
+    let until = std::time::Instant::now() + ENDS;
+    while host.link(name).is_ok_and(|link| link.is_some()) {
+        if std::time::Instant::now() > until {
+            return true;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(10));
+    }
+    false
 }
 
 /// What has gone by itself meanwhile is gone.

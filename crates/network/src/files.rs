@@ -44,13 +44,27 @@ pub fn write(dir: &Path, files: &Files) -> stead_sys::Result<()> {
 pub fn rewrite(dir: &Path, files: &Files) -> stead_sys::Result<()> {
     use std::io::Write as _;
     for ((_, path), text) in paths(dir).into_iter().zip([&files.hosts, &files.hostname, &files.resolv]) {
-        if std::fs::read_to_string(&path).is_ok_and(|before| before == *text) {
+        if read(&path).is_ok_and(|before| before == *text) {
             continue;
         }
         let opened = std::fs::OpenOptions::new().write(true).truncate(true).open(&path);
         opened.and_then(|mut file| file.write_all(text.as_bytes())).map_err(|error| stead_sys::Error::new("write", &path, error))?;
     }
     Ok(())
+}
+
+/// The longest of these files that is read: the container can make them as long as it likes.
+const READ_MAX: u64 = 256 << 10;
+
+/// One of the three files of a running container.
+///
+/// # Errors
+/// It cannot be read, is no text or is longer than any that we write.
+pub fn read(path: &Path) -> std::io::Result<String> {
+    use std::io::Read as _;
+    let mut text = String::new();
+    std::fs::File::open(path)?.take(READ_MAX + 1).read_to_string(&mut text)?;
+    if u64::try_from(text.len()).is_ok_and(|length| length <= READ_MAX) { Ok(text) } else { Err(std::io::ErrorKind::FileTooLarge.into()) }
 }
 
 fn create(path: &Path, text: &str) -> std::io::Result<()> {

@@ -37,7 +37,7 @@ pub(crate) fn render(table: &str, networks: &[Network], sandboxes: &[Sandbox]) -
     let to_published = "fib daddr type local jump published".to_owned();
     chain(&mut body, "prerouting", "type nat hook prerouting priority -100; policy accept;", std::slice::from_ref(&to_published));
     chain(&mut body, "output", "type nat hook output priority -100; policy accept;", &[to_published]);
-    chain(&mut body, "guard", "type filter hook prerouting priority -300; policy accept;", &guard(networks));
+    chain(&mut body, "guard", "type filter hook prerouting priority -300; policy accept;", &guard());
     chain(&mut body, "postrouting", "type nat hook postrouting priority 100; policy accept;", &masquerade(networks));
     chain(&mut body, "forward", "type filter hook forward priority 0; policy accept;", &forward(networks));
     // Writing to a String cannot fail.
@@ -74,9 +74,10 @@ fn publish(sandbox: &Sandbox, port: &Published) -> Option<String> {
     Some(format!("meta nfproto {family} {at}{protocol} dport {host_port} dnat {word} to {to}:{inner}"))
 }
 
-/// The bridges accept packets of the loopback's addresses, so that published ports answer there; nobody else may send such.
-fn guard(networks: &[Network]) -> Vec<String> {
-    networks.iter().map(|n| format!("iifname \"{}\" ip daddr 127.0.0.0/8 drop", n.interface())).collect()
+/// Packets for the loopback's addresses come from this host alone. Without this a neighbour on any link could send such a packet to us and reach a
+/// port that is published on 127.0.0.1: it is given its new address before the kernel looks whether the old one may come from there.
+fn guard() -> Vec<String> {
+    ["iifname != \"lo\" ip daddr 127.0.0.0/8 drop", "iifname != \"lo\" ip6 daddr ::1 drop"].map(str::to_owned).into()
 }
 
 fn masquerade(networks: &[Network]) -> Vec<String> {
@@ -96,27 +97,32 @@ fn masquerade(networks: &[Network]) -> Vec<String> {
     rules
 }
 
-/// Nothing comes into a bridge but answers and published ports; nothing goes out of an internal one.
+/// Nothing comes into a bridge but answers and published ports; nothing goes into or out of an internal one, published ports of others included,
+/// which is why those come first.
 fn forward(networks: &[Network]) -> Vec<String> {
-    let mut rules = vec!["ct state established,related accept".to_owned(), "ct status dnat accept".to_owned()];
+    let mut rules = Vec::new();
+    for network in networks.iter().filter(|n| n.internal) {
+        let interface = network.interface();
+        rules.push(format!("iifname \"{interface}\" oifname != \"{interface}\" drop"));
+        rules.push(format!("iifname != \"{interface}\" oifname \"{interface}\" drop"));
+    }
+    rules.extend(["ct state established,related accept", "ct status dnat accept"].map(str::to_owned));
     for network in networks {
         let interface = network.interface();
         rules.push(format!("iifname \"{interface}\" oifname \"{interface}\" accept"));
-        if network.internal {
-            rules.push(format!("iifname \"{interface}\" drop"));
-        }
         rules.push(format!("oifname \"{interface}\" drop"));
     }
     rules
 }
 
-/// Makes the rules true. `applied` is the file that remembers what was made true last; where it says the same, nothing is done unless `force`.
+/// Makes the rules of `table` true. `applied` is the file that remembers what was made true last; where it says the same and the table is still
+/// there, nothing is done unless `force`.
 ///
 /// # Errors
 /// `nft` is missing or refuses.
-pub(crate) fn apply(applied: &Path, here: &str, text: &str, force: bool) -> Result<()> {
+pub(crate) fn apply(applied: &Path, here: &str, table: &str, text: &str, force: bool) -> Result<()> {
     let remembered = format!("# {here}\n{text}");
-    if !force && std::fs::read_to_string(applied).is_ok_and(|before| before == remembered) {
+    if !force && std::fs::read_to_string(applied).is_ok_and(|before| before == remembered) && is_there(table, text) {
         return Ok(());
     }
     // A crash from here on makes the next command apply again.
@@ -128,11 +134,22 @@ pub(crate) fn apply(applied: &Path, here: &str, text: &str, force: bool) -> Resu
     Ok(durable::replace_unflushed(applied, remembered.as_bytes(), 0o600)?)
 }
 
+/// Whether nobody has taken the table away: `nft flush ruleset`, which a reload of nftables.service and many firewall scripts begin with, does.
+fn is_there(table: &str, text: &str) -> bool {
+    let wanted = text.contains(&format!("table inet {table} {{"));
+    let listed = run_for(&["list", "tables", "inet"], "");
+    listed.is_ok_and(|tables| tables.lines().any(|line| line == format!("table inet {table}")) == wanted)
+}
+
 fn run(text: &str) -> Result<()> {
+    run_for(&["-f", "-"], text).map(drop)
+}
+
+fn run_for(arguments: &[&str], text: &str) -> Result<String> {
     let program = program()?;
     let failed = |error: std::io::Error| Error::from(stead_sys::Error::new("run", program, error));
     let mut command = stead_sys::process::command(program);
-    command.args(["-f", "-"]).env_clear().stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped());
+    command.args(arguments).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut stdin) = child.stdin.take() {
         // One that ended early says why itself.
@@ -140,7 +157,7 @@ fn run(text: &str) -> Result<()> {
     }
     let output = child.wait_with_output().map_err(failed)?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     let why = said.lines().find(|line| line.contains("Error")).or_else(|| said.lines().next()).unwrap_or("it failed").trim();
@@ -188,7 +205,7 @@ mod tests {
         assert!(!text.contains("ipv6"), "a container without an IPv6 address has no IPv6 ports: {text}");
         assert!(text.contains("oifname != \"st-0123456789ab\" ip saddr 172.17.0.0/16 masquerade"));
         let text = render("stead-x", &[network(true)], &[]);
-        assert!(text.contains("iifname \"st-0123456789ab\" drop") && !text.contains("oifname != "));
+        assert!(text.contains("iifname \"st-0123456789ab\" oifname != \"st-0123456789ab\" drop") && !text.contains("oifname != "));
         assert_eq!(render("stead-x", &[], &[]), "add table inet stead-x\ndelete table inet stead-x\n");
     }
 }

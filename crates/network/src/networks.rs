@@ -184,9 +184,10 @@ impl Networks {
     /// Takes the bridge of a network away, if it is ours.
     pub(crate) fn unplug_bridge(&self, host: &mut Netlink, network: &Network) -> Result<()> {
         let note = self.note();
-        let names = [network.interface(), wire::dummy(network)];
-        for link in host.links()?.iter().filter(|link| names.contains(&link.name)) {
-            if link.alias == note || link.kind == "dummy" {
+        let (bridge, dummy) = (network.interface(), wire::dummy(network));
+        for link in host.links()? {
+            // A host's own interface that somebody named as the bridge is not ours to take away.
+            if (link.name == bridge && link.alias == note) || (link.name == dummy && link.kind == "dummy") {
                 host.delete(&link.name)?;
             }
         }
@@ -221,8 +222,9 @@ impl Networks {
         networks.sort_by(|a, b| a.id.cmp(&b.id));
         let applied = self.run_root.path().join("network").join("rules");
         if !networks.is_empty() || applied.exists() || (force && firewall::program().is_ok()) {
-            let text = firewall::render(&self.table(), &networks, sandboxes);
-            firewall::apply(&applied, &here(), &text, force)?;
+            let table = self.table();
+            let text = firewall::render(&table, &networks, sandboxes);
+            firewall::apply(&applied, &here(), &table, &text, force)?;
         }
         names::apply(&self.run_root, &networks, sandboxes)
     }

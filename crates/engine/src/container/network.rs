@@ -251,8 +251,8 @@ impl Engine {
 
     fn files_of(&self, other: &str) -> Result<Files> {
         let other = self.container(other)?;
-        let read = |path: &std::path::Path| std::fs::read_to_string(path).unwrap_or_default();
-        let [hosts, hostname, resolv] = files::paths(&self.root.container(&other.id)).map(|(_, path)| read(&path));
+        let [hosts, hostname, resolv] =
+            files::paths(&self.root.container(&other.id)).map(|(_, path)| files::read(&path).unwrap_or_default());
         Ok(Files { hosts, hostname, resolv })
     }
 

@@ -237,13 +237,14 @@ impl Server {
     fn end_life(&mut self, exit: Exit, lived: Duration) {
         let again = if self.shutting_down { None } else { self.restart.after(exit.exit_code, lived) };
         self.record(&exit, again.is_some());
+        // Who hears of the end may look at once: then it must not find a container that runs.
+        self.state.status = if again.is_some() { Status::Restarting } else { Status::Exited };
+        self.save_state();
         self.emit_end(&exit);
         self.last_exit = Some(exit);
         match again {
             Some(wait) => {
                 self.life = Life::Waiting { until: Instant::now() + wait };
-                self.state.status = Status::Restarting;
-                self.save_state();
             }
             None => self.close_shop(),
         }
