@@ -167,6 +167,35 @@ class Machine:
                 ours.append((int(pid), line[:200]))
         return ours
 
+    def about(self, pid):
+        """What is known of a process that should not be there, and of the container that it is for."""
+        facts = []
+        for name in ('wchan', 'stack', 'status'):
+            try:
+                with open(f'/proc/{pid}/{name}') as f:
+                    text = f.read()
+                facts.append(f'{name}: ' + ' '.join(text.split()) if name != 'status' else ' '.join(line for line in text.splitlines() if line.startswith(('State', 'PPid', 'Threads'))))
+            except OSError:
+                continue
+        try:
+            facts += sorted(f'{fd} -> {os.readlink(f"/proc/{pid}/fd/{fd}")}' for fd in os.listdir(f'/proc/{pid}/fd'))
+            with open(f'/proc/{pid}/cmdline', 'rb') as f:
+                ids = [word for word in f.read().decode(errors='replace').split('\0') if len(word) == 64]
+        except OSError:
+            return ''.join(f'\n        {fact}' for fact in facts)
+        for container in ids:
+            for top in ('run', 'root'):
+                home = f'{self.dir}/{top}/containers/{container}'
+                facts.append(f'{home}: {sorted(os.listdir(home)) if os.path.isdir(home) else "is gone"}')
+            for name in ('run', 'root'):
+                for file in ('state.json', 'exit.json', 'monitor.log'):
+                    try:
+                        with open(f'{self.dir}/{name}/containers/{container}/{file}', errors='replace') as f:
+                            facts.append(f'{file}: {f.read()[-400:]}')
+                    except OSError:
+                        continue
+        return ''.join(f'\n        {fact}' for fact in facts)
+
     def mounts(self):
         with open('/proc/self/mounts') as f:
             return [m.split(' ')[1] for m in f if f' {self.dir}/' in m]
@@ -182,7 +211,7 @@ class Machine:
         self.stop_daemons()
         time.sleep(0.2)
         processes = self.processes()
-        self.left += [f'process {pid}: {line}' for pid, line in processes]
+        self.left += [f'process {pid}: {line}{self.about(pid)}' for pid, line in processes]
         for pid, _ in processes:
             try:
                 os.kill(pid, signal.SIGKILL)

@@ -11,6 +11,8 @@ from collections import Counter
 
 import pytest
 from conftest import ENGINE
+
+import ghosts
 from wire import Wire, frames, read_all
 
 CLIENTS = 64
@@ -65,7 +67,7 @@ class Crowd:
 
 def act(crowd, wire, dice):
     name = dice.choice(NAMES)
-    what = dice.choice(['create', 'create', 'start', 'start', 'attach', 'exec', 'exec', 'rm', 'rm', 'stop', 'inspect', 'list', 'logs', 'kill', 'restart', 'rename'])
+    what = dice.choice(['create', 'create', 'start', 'start', 'attach', 'exec', 'exec', 'rm', 'rm', 'rm softly', 'prune', 'stop', 'inspect', 'list', 'logs', 'kill', 'restart', 'rename'])
     if what == 'create':
         body = {'Image': 'busybox', 'Cmd': ['sh', '-c', 'echo begun; sleep 600'], 'HostConfig': {'NetworkMode': 'none', 'Binds': [f'vol-{name}:/v']}}
         crowd.allow(what, wire.post(f'/containers/create?name={name}', body), 201, 409)
@@ -76,6 +78,11 @@ def act(crowd, wire, dice):
         crowd.allow(what, wire.post(f'/containers/{name}/stop?t=0'), 204, 304, 404, 409)
     elif what == 'rm':
         crowd.allow(what, wire.delete(f'/containers/{name}?force=1'), 204, 404, 409)
+    elif what == 'rm softly':
+        crowd.allow(what, wire.delete(f'/containers/{name}'), 204, 404, 409)
+    elif what == 'prune':
+        # 409: another prune is at work
+        crowd.allow(what, wire.post('/containers/prune'), 200, 409)
     elif what == 'inspect':
         crowd.allow(what, wire.get(f'/containers/{name}/json'), 200, 404)
     elif what == 'list':
@@ -108,6 +115,8 @@ def act(crowd, wire, dice):
 
 
 def nothing_left(wire):
+    if ENGINE == 'stead':
+        ghosts.none(wire)
     for _ in range(3):
         for c in wire.get('/containers/json?all=1').json():
             wire.delete(f'/containers/{c["Id"]}?force=1&v=1')
@@ -116,6 +125,9 @@ def nothing_left(wire):
         answer = wire.delete(f'/volumes/{v["Name"]}')
         assert answer.status == 204, answer
     assert not wire.get('/volumes').json()['Volumes']
+    if ENGINE == 'stead':
+        ghosts.none(wire)
+        assert not ghosts.monitors(), 'a monitor stays though every container was removed'
 
 
 @pytest.mark.timeout(240)

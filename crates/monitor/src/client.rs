@@ -6,8 +6,8 @@ use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::net::{
-    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendFlags, SocketAddrUnix, SocketFlags,
-    SocketType,
+    AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendAncillaryBuffer, SendAncillaryMessage, SendFlags,
+    SocketAddrUnix, SocketFlags, SocketType,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -388,11 +388,24 @@ impl Client {
         self.owed.push_back(kind);
     }
 
-    pub(crate) fn send_all(&self, mut bytes: &[u8]) -> Result<(), Error> {
-        let mut none = SendAncillaryBuffer::default();
+    pub(crate) fn send_all(&self, bytes: &[u8]) -> Result<(), Error> {
+        self.send_all_with(bytes, None)
+    }
+
+    /// A descriptor goes with the first byte.
+    pub(crate) fn send_all_with(&self, mut bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> Result<(), Error> {
+        let mut descriptor = descriptor.map(|fd| [fd]);
         while !bytes.is_empty() {
-            match rustix::net::sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut none, SendFlags::NOSIGNAL) {
-                Ok(count) => bytes = &bytes[count..],
+            let mut space = [MaybeUninit::<u8>::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut control = SendAncillaryBuffer::new(&mut space);
+            if let Some(fds) = &descriptor {
+                let _there_is_room = control.push(SendAncillaryMessage::ScmRights(fds));
+            }
+            match rustix::net::sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL) {
+                Ok(count) => {
+                    bytes = &bytes[count..];
+                    descriptor = None;
+                }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => return Err(Error::Gone(self.id.clone())),
                 Err(errno) => return Err(stead_sys::Error::new("send", "monitor", errno).into()),

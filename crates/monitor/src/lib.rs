@@ -10,6 +10,7 @@
 mod address;
 pub mod asked;
 mod cage;
+pub mod census;
 pub mod client;
 pub mod config;
 pub mod exit;

@@ -12,10 +12,11 @@ mod turn;
 
 use std::fs::OpenOptions;
 use std::io::{IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 
-use rustix::net::{AddressFamily, RecvAncillaryBuffer, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
+use rustix::net::{AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketAddrUnix, SocketFlags, SocketType};
 use stead_base::Kind as Failure;
 use stead_base::layout::RunRoot;
 use stead_runtime::Plan;
@@ -51,12 +52,12 @@ fn begin() -> Result<Server, ()> {
     crate::tolerate(process::close_on_exec_from(u32::from(crate::spawn::PROGRAM_FD)));
     crate::tolerate(process::close_from(u32::from(crate::spawn::NETWORK_FD) + 1));
     let creator = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(drop)?;
-    let config = receive_config(&creator).ok_or(())?;
+    let (config, birth_lock) = receive_config(&creator).ok_or(())?;
     let mut first = Connection::new(creator);
     settle_process(&config);
     match open_shop(&config) {
         Ok((lock, listener, log, signals, ports)) => {
-            Ok(Server::new(config, Shop { lock, listener, log, signals, ports, oom_floor: shield_from_oom() }, first))
+            Ok(Server::new(config, Shop { lock, birth_lock, listener, log, signals, ports, oom_floor: shield_from_oom() }, first))
         }
         Err(failed) => {
             first.send_json(Kind::Failed, &failed);
@@ -68,6 +69,8 @@ fn begin() -> Result<Server, ()> {
 /// What a monitor holds open.
 pub(super) struct Shop {
     lock: Lock,
+    /// Shared with the creator: keeps starts and removals away.
+    birth_lock: Option<OwnedFd>,
     listener: OwnedFd,
     log: Option<Writer>,
     signals: OwnedFd,
@@ -116,26 +119,34 @@ fn listen(run_root: &RunRoot, id: &str) -> stead_sys::Result<OwnedFd> {
     Ok(listener)
 }
 
-/// Blocks for the creator's first frame, and not a byte further.
-fn receive_config(socket: &OwnedFd) -> Option<MonitorConfig> {
+/// Blocks for the creator's first frame, and not a byte further. The lock of the birth may come with it.
+fn receive_config(socket: &OwnedFd) -> Option<(MonitorConfig, Option<OwnedFd>)> {
     let mut header = [0; protocol::HEADER];
-    receive_exact(socket, &mut header)?;
+    let birth_lock = receive_exact(socket, &mut header)?;
     let (Kind::Config, length) = protocol::parse_header(header)? else { return None };
     let mut payload = vec![0; length];
     receive_exact(socket, &mut payload)?;
-    serde_json::from_slice(&payload).ok()
+    Some((serde_json::from_slice(&payload).ok()?, birth_lock))
 }
 
-fn receive_exact(socket: &OwnedFd, mut buffer: &mut [u8]) -> Option<()> {
+/// Fills the buffer; a descriptor that came along is the answer.
+fn receive_exact(socket: &OwnedFd, mut buffer: &mut [u8]) -> Option<Option<OwnedFd>> {
+    let mut descriptor = None;
     while !buffer.is_empty() {
-        let mut control = RecvAncillaryBuffer::default();
-        match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::empty()) {
+        let mut space = [MaybeUninit::<u8>::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut control = RecvAncillaryBuffer::new(&mut space);
+        match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC) {
             Ok(message) if message.bytes > 0 => buffer = &mut buffer[message.bytes..],
-            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::INTR) => continue,
             _ => return None,
         }
+        for message in control.drain() {
+            if let RecvAncillaryMessage::ScmRights(descriptors) = message {
+                descriptor = descriptors.last().or(descriptor);
+            }
+        }
     }
-    Some(())
+    Some(descriptor)
 }
 
 /// Own session, nobody's terminal, parent of orphans, remarks in `monitor.log`. None of these may stop a container from running.

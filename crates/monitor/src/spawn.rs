@@ -1,6 +1,6 @@
 //! The engine's side of a monitor's birth: one exec of ourselves, one socket, everything else is frames sent ahead.
 
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Stdio;
 
@@ -21,25 +21,28 @@ pub const ROLE: &str = "monitor";
 /// Starts a monitor for a container and returns the connection to it, at once: the monitor's readiness (or its refusal: the container has one already,
 /// the log cannot be opened) is the first answer read by [`Client::attached`] or [`Client::start`].
 ///
-/// The order that loses nothing is `spawn`, `claim_cleanup`, `attach`, `start`. A monitor whose clients all leave before a `start` ends by itself.
+/// The order that loses nothing is `spawn`, `claim_cleanup`, `attach`, `start`. A monitor whose creator leaves before a `start` ends by itself.
 ///
 /// # Errors
 /// When the process cannot be made.
 pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
-    spawn_with(config, None)
+    spawn_with(config, None, None)
 }
 
 /// The same, for a container whose network namespace is there already: the monitor holds it as descriptor [`NETWORK_FD`].
 ///
+/// `lock` is the descriptor of the lock that keeps other starts and removals away. The monitor shares it until the container is born or never will be:
+/// a creator that is killed in between does not let anybody in on a birth that is under way.
+///
 /// # Errors
 /// As [`spawn`].
-pub fn spawn_with(config: &MonitorConfig, network: Option<OwnedFd>) -> Result<Client, Error> {
+pub fn spawn_with(config: &MonitorConfig, network: Option<OwnedFd>, lock: Option<BorrowedFd<'_>>) -> Result<Client, Error> {
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(|errno| stead_sys::Error::new("socketpair", "monitor", errno))?;
     let program = above(&stead_sys::process::self_exe_sealed()?)?;
     exec_monitor(&program, theirs, network, config)?;
     let mut client = Client::over(&config.id, ours);
-    client.send_all(&protocol::json(Kind::Config, config))?;
+    client.send_all_with(&protocol::json(Kind::Config, config), lock)?;
     client.owe(Kind::Done);
     Ok(client)
 }

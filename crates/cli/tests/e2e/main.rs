@@ -33,6 +33,8 @@ mod faults;
 #[cfg(test)]
 mod formats;
 #[cfg(test)]
+mod ghosts;
+#[cfg(test)]
 mod health;
 #[cfg(test)]
 mod images;

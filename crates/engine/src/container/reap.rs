@@ -37,7 +37,7 @@ impl Engine {
         if container.host.auto_remove {
             return self.remove_held(&container, true, held).map(drop);
         }
-        if self.now(&container.id).is_alive() {
+        if self.now(&container.id).is_kept() {
             return Ok(());
         }
         let mounts = self.release_mounts(&container);

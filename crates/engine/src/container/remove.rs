@@ -52,6 +52,9 @@ impl Engine {
                 return Err(Failure::new(Kind::Conflict, format!("cannot remove container \"/{}\": container is {how}", container.name)));
             }
             self.end(&container.id)?;
+        } else if force && now.is_kept() {
+            // About to be born, or it could not write down that it was.
+            self.end(&container.id)?;
         }
         // What a killed monitor left may still write.
         self.settle(container)
@@ -100,7 +103,7 @@ impl Engine {
 
     /// The same with the lock held.
     pub(super) fn remove_held(&self, container: &Container, volumes: bool, held: writable::Hold) -> Result<bool> {
-        if self.now(&container.id).is_alive() {
+        if self.now(&container.id).is_kept() {
             return Ok(false);
         }
         self.release_mounts(container)?;

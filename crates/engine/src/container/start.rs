@@ -1,5 +1,7 @@
 //! Starting a container: what it needs is activated, its plan is written, its monitor is born and told to begin.
 
+use std::os::fd::AsFd as _;
+
 use stead_base::Kind;
 use stead_layer::writable::{self, Hold};
 use stead_monitor::{Client, HeldPort, LogConfig, MonitorConfig, RestartPolicy, vigil};
@@ -41,7 +43,7 @@ impl Engine {
     /// It runs already; what it needs cannot be had.
     pub fn container_prepare(&self, typed: &str) -> Result<(Client, Hold)> {
         let (container, held) = self.hold_to_start(typed)?;
-        Ok((self.prepare(&container)?, held))
+        Ok((self.prepare(&container, &held)?, held))
     }
 
     /// Takes a container's lock. Who had it before may have removed the container: that is seen only now.
@@ -58,21 +60,21 @@ impl Engine {
         }
     }
 
-    /// The same with the lock held.
-    pub(super) fn prepare(&self, container: &Container) -> Result<Client> {
-        if self.now(&container.id).is_alive() {
+    /// The same with the lock held, which the monitor then shares until the container is born.
+    pub(super) fn prepare(&self, container: &Container, held: &Hold) -> Result<Client> {
+        if self.now(&container.id).is_kept() {
             return Err(Failure::new(Kind::Conflict, format!("container {} is already running", container.name)));
         }
         self.settle(container)?;
         self.forget_stop(container)?;
-        self.prepare_held(container).inspect_err(|_failure| {
+        self.prepare_held(container, held).inspect_err(|_failure| {
             // What was activated for a start that did not come is let go; a failure of that is found by `system check`.
             drop(self.release_mounts(container));
             drop(self.release_network(container));
         })
     }
 
-    fn prepare_held(&self, container: &Container) -> Result<Client> {
+    fn prepare_held(&self, container: &Container, held: &Hold) -> Result<Client> {
         let layer = writable::ensure(&self.root, &container.id)?;
         // The kernel takes its time for interfaces; the mounts need none of it.
         let (network, mounts) = std::thread::scope(|scope| {
@@ -87,7 +89,7 @@ impl Engine {
         let bytes = serde_json::to_vec(&plan).map_err(|e| Failure::new(Kind::Internal, format!("plan of {}: {e}", container.id)))?;
         stead_runtime::spec::write(&self.run_root, &container.id, &bytes)?;
         let config = self.monitor_config(container, network.sandbox.as_ref())?;
-        let mut client = stead_monitor::spawn_with(&config, network.held)?;
+        let mut client = stead_monitor::spawn_with(&config, network.held, Some(held.as_fd()))?;
         if network.sandbox.is_some() {
             // From here on the monitor's lock says whose the addresses and ports are.
             client.attached()?;

@@ -95,6 +95,12 @@ impl Now {
         matches!(self.status, "running" | "paused" | "restarting")
     }
 
+    /// Whether a monitor has it in its hands. Under the container's lock this is the question: no start is at work then, so that a monitor whose state says
+    /// anything but the end runs a container, even where it could not write that down.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.status != Status::Exited)
+    }
+
     /// The process id on the host, 0 when there is none.
     pub(crate) fn pid(&self) -> u32 {
         self.live.as_ref().filter(|_| self.is_running()).map_or(0, |l| l.pid)

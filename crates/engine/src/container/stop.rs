@@ -63,7 +63,7 @@ impl Engine {
             self.release_network(&container)?;
             client.cleanup_done();
         }
-        let mut client = self.prepare(&container)?;
+        let mut client = self.prepare(&container, &held)?;
         self.container_launch(&mut client, held)?;
         self.emit_container(&container, "restart", &[]);
         Ok(())

@@ -1,11 +1,17 @@
 //! `system check`: what a crash left, and finishing or forgetting it. Never deletes what a user wrote.
 
+use std::time::Duration;
+
 use serde::Serialize;
 use stead_base::Kind;
 use stead_layer::writable;
 
 use crate::container::record::Container;
 use crate::{Engine, Failure, Result};
+
+/// A monitor without a record is looked at so many times before it is named.
+const LEAVING_LOOKS: usize = 40;
+const LEAVING_LOOK: Duration = Duration::from_millis(50);
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -54,6 +60,7 @@ impl Engine {
         }
         self.check_volumes(repair, &mut report)?;
         self.check_containers(repair, &mut report)?;
+        self.check_monitors(repair, &mut report)?;
         self.check_mounts(repair, &mut report)?;
         self.check_images(repair, &mut report)?;
         self.check_networks(repair, &mut report)?;
@@ -138,6 +145,39 @@ impl Engine {
             }
         }
         Ok(())
+    }
+
+    /// A monitor without a record is in no list, and no verb reaches it. One whose files are gone as well has nothing to lose.
+    fn check_monitors(&self, repair: bool, report: &mut Report) -> Result<()> {
+        // One that has told its end may take a moment to leave.
+        for _ in 0..LEAVING_LOOKS {
+            if self.strays()?.is_empty() {
+                return Ok(());
+            }
+            std::thread::sleep(LEAVING_LOOK);
+        }
+        for stray in self.strays()? {
+            let is_bare = !writable::exists(&self.root, &stray.id) && !self.run_root.container(&stray.id).exists();
+            if repair && is_bare {
+                stead_monitor::census::end(&self.root, &stray)?;
+            }
+            let problem = format!("it has a monitor (process {}) and no record", stray.pid);
+            report.add("container", stray.id, problem, repair && is_bare);
+        }
+        Ok(())
+    }
+
+    fn strays(&self) -> Result<Vec<stead_monitor::census::Living>> {
+        let living = stead_monitor::census::living(&self.root);
+        self.store.read(|tx| {
+            let mut strays = Vec::new();
+            for monitor in living {
+                if !tx.exists(crate::container::record::KIND, &monitor.id)? {
+                    strays.push(monitor);
+                }
+            }
+            Ok(strays)
+        })
     }
 
     fn check_volumes(&self, repair: bool, report: &mut Report) -> Result<()> {

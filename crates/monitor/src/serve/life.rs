@@ -7,7 +7,7 @@ use stead_base::time::Time;
 use stead_runtime::{LaunchError, LaunchErrorKind, Plan, Stdio, WindowSize, launch};
 use stead_sys::process;
 
-use super::turn::{Server, borrow};
+use super::turn::{CREATOR, Server, borrow};
 use super::{donors, read_plan, remark};
 use crate::cage;
 use crate::config::Stdin;
@@ -111,6 +111,7 @@ impl Server {
         self.state.error = String::new();
         self.begin_checks();
         self.save_state();
+        self.birth_lock = None;
         self.emit("start", &[]);
         Ok(child.warnings)
     }
@@ -299,6 +300,7 @@ impl Server {
         self.ports.clear();
         crate::tolerate(rustix::fs::unlink(self.config.run_root().monitor_socket(&self.config.id)));
         self.lock = None;
+        self.birth_lock = None;
     }
 
     /// Tells who waits or follows.
@@ -322,7 +324,8 @@ impl Server {
     /// Whether the process can go.
     pub(super) fn is_finished(&mut self) -> bool {
         match self.life {
-            Life::Prepared if self.connections.is_empty() || self.shutting_down => {
+            // Others may follow it already; only its creator starts it.
+            Life::Prepared if !self.connections.contains_key(&CREATOR) || self.shutting_down => {
                 self.close_shop();
                 true
             }

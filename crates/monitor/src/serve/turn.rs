@@ -26,12 +26,17 @@ use crate::stdio::Streams;
 const SIGTERM: i32 = 15;
 const SIGCHLD: i32 = 17;
 
+/// The connection that came with our birth.
+pub(super) const CREATOR: u64 = 0;
+
 /// Everything the monitor knows.
 pub(super) struct Server {
     pub(super) config: MonitorConfig,
     /// The least score that may be had, where we may not go below the one we were born with.
     pub(super) oom_floor: Option<i32>,
     pub(super) lock: Option<Lock>,
+    /// Until it is decided whether the container is born: nobody else starts or removes it, even when our creator was killed.
+    pub(super) birth_lock: Option<OwnedFd>,
     pub(super) listener: Option<OwnedFd>,
     pub(super) log: Option<Writer>,
     signals: OwnedFd,
@@ -79,11 +84,12 @@ impl Server {
             config,
             oom_floor: shop.oom_floor,
             lock: Some(shop.lock),
+            birth_lock: shop.birth_lock,
             listener: Some(shop.listener),
             log: shop.log,
             signals: shop.signals,
             ports: shop.ports,
-            connections: BTreeMap::from([(0, first)]),
+            connections: BTreeMap::from([(CREATOR, first)]),
             next_token: 1,
             life: Life::Prepared,
             state: State::unborn(),
@@ -106,9 +112,9 @@ impl Server {
     pub(super) fn run(mut self) -> i32 {
         self.save_state();
         // Everything is in place before the creator is told.
-        self.answer(0, Connection::done);
+        self.answer(CREATOR, Connection::done);
         // The creator may have sent its requests together with the config.
-        self.hear(0);
+        self.hear(CREATOR);
         loop {
             let now = Instant::now();
             self.do_what_is_due(now);
