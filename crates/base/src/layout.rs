@@ -113,6 +113,12 @@ impl Root {
         self.container(id).join("exit.json")
     }
 
+    /// The beginning of a container's last life.
+    #[must_use]
+    pub fn life(&self, id: &str) -> PathBuf {
+        self.container(id).join("life.json")
+    }
+
     /// A container's log, Docker's name for it.
     #[must_use]
     pub fn log(&self, id: &str) -> PathBuf {

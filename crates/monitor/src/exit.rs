@@ -46,3 +46,48 @@ pub fn write(path: &Path, exit: &Exit) -> stead_sys::Result<()> {
     let bytes = serde_json::to_vec(exit).map_err(|source| stead_sys::Error::new("encode", path, std::io::Error::from(source)))?;
     stead_sys::durable::replace_file(path, &bytes, 0o600)
 }
+
+/// `life.json`: when a container began to live last. The run root knows it better, but does not outlive the machine's run.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Life {
+    started_at: Time,
+}
+
+/// Notes a birth. Not flushed: what a power cut takes of it is that a life of a few seconds is not told.
+pub(crate) fn begin(root: &Root, id: &str, started_at: Time) -> stead_sys::Result<()> {
+    let path = root.life(id);
+    let bytes =
+        serde_json::to_vec(&Life { started_at }).map_err(|source| stead_sys::Error::new("encode", &path, std::io::Error::from(source)))?;
+    stead_sys::durable::replace_unflushed(&path, &bytes, 0o600)
+}
+
+/// The end of a life that nobody saw, where the run root went with the machine: begun later than the `last` end on record. Docker's code is 255.
+/// When it ended is not known; the machine's own beginning lies after it.
+#[must_use]
+pub fn unseen(root: &Root, id: &str, last: Option<&Exit>) -> Option<Exit> {
+    let life: Life = serde_json::from_slice(&std::fs::read(root.life(id)).ok()?).ok()?;
+    // The clock may have been set back in between.
+    if last.is_some_and(|last| last.finished_at >= life.started_at || last.started_at == Some(life.started_at)) {
+        return None;
+    }
+    Some(Exit {
+        exit_code: UNSEEN,
+        oom_killed: false,
+        error: String::new(),
+        started_at: Some(life.started_at),
+        finished_at: booted().max(life.started_at),
+        restart_count: 0,
+        pid: 0,
+        stopped_by_hand: false,
+        health: last.and_then(|last| last.health.clone()),
+    })
+}
+
+/// What Docker says of a container that went with the machine.
+const UNSEEN: i32 = 255;
+
+/// When the machine came up, as far as its clock can be believed.
+fn booted() -> Time {
+    let up = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+    Time::from_nanos(Time::now().nanos() - i128::from(up.tv_sec) * 1_000_000_000 - i128::from(up.tv_nsec))
+}

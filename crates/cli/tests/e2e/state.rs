@@ -62,10 +62,30 @@ fn the_run_root_may_vanish_as_at_a_reboot() {
     std::fs::remove_dir_all(s.run_root()).unwrap();
     assert_eq!(s.ok("ps -q"), "");
     assert_eq!(s.x("ps -aq").ok().lines().len(), 2);
+    assert!(s.x("ps -a --format '{{.Status}}'").ok().lines().iter().all(|status| status.starts_with("Exited (255) ")));
+    let state = s.inspect("cc")["State"].clone();
+    assert_eq!((state["Status"].as_str(), state["ExitCode"].as_i64()), (Some("exited"), Some(255)));
+    assert!(state["StartedAt"].as_str() <= state["FinishedAt"].as_str() && state["StartedAt"].as_str() > Some("2"), "{state}");
     s.ok("start cc tt");
     assert_eq!(s.ok("exec cc ls /d"), "f");
     s.ok("rm -f cc tt");
     s.ok("system check");
+}
+
+#[test]
+fn why_a_start_failed_is_kept() {
+    let s = busybox();
+    s.x("run --name cc --network none busybox sh -c 'exit 3'").exits(3);
+    s.ok("create --name nn --network container:cc busybox true");
+    s.x("start nn").fails();
+    let state = s.inspect("nn")["State"].clone();
+    assert_eq!((state["Status"].as_str(), state["ExitCode"].as_i64()), (Some("created"), Some(128)), "{state}");
+    assert!(state["Error"].as_str().unwrap().contains("cannot join network of a non running container"), "{state}");
+    assert_eq!((state["StartedAt"].as_str(), state["FinishedAt"].as_str()), (Some("0001-01-01T00:00:00Z"), Some("0001-01-01T00:00:00Z")));
+    s.ok("create --name pp --network none busybox nosuchprogram");
+    s.x("start pp").fails();
+    assert_eq!(s.inspect("pp")["State"]["ExitCode"], 127);
+    s.ok("rm -f nn pp cc");
 }
 
 #[test]

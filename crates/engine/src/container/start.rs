@@ -67,7 +67,8 @@ impl Engine {
         }
         self.settle(container)?;
         self.forget_stop(container)?;
-        self.prepare_held(container, held).inspect_err(|_failure| {
+        self.prepare_held(container, held).inspect_err(|failure| {
+            self.keep_failed_start(&container.id, failure);
             // What was activated for a start that did not come is let go; a failure of that is found by `system check`.
             drop(self.release_mounts(container));
             drop(self.release_network(container));

@@ -64,7 +64,7 @@ impl Engine {
 
     /// Whether a restart policy brings the container back when the machine comes up.
     fn comes_back(&self, container: &Container) -> bool {
-        let ended = exit::read(&self.root, &container.id);
+        let ended = self.now(&container.id).exit;
         // The file is written by the first start; a container that ran when the power failed has no exit.
         let was_started = ended.is_some() || self.root.container(&container.id).join("hostname").exists();
         let by_hand = ended.is_some_and(|ended| ended.stopped_by_hand);

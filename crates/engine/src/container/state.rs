@@ -4,7 +4,10 @@ use stead_base::time::{self, Time};
 use stead_monitor::{Exit, Health, HealthStatus, State as Live, Status};
 
 use super::record::Container;
-use crate::{Engine, Result};
+use crate::{Engine, Failure, Result};
+
+/// Docker's code of a container that could not be started for no fault of its program.
+const START_FAILED: i32 = 128;
 
 /// The stage of life that `ps` and `inspect` show.
 #[derive(Debug, Clone)]
@@ -32,6 +35,9 @@ impl Engine {
         let exit = stead_monitor::exit::read(&self.root, id);
         let interrupted = live.is_none() && self.was_interrupted(id, exit.as_ref());
         let exit = if interrupted { self.interrupted_exit(id) } else { exit };
+        // Whoever was born since the machine came up has a state there, also when it has ended.
+        let unseen = stead_monitor::exit::unseen(&self.root, id, exit.as_ref()).filter(|_| !self.run_root.state(id).exists());
+        let exit = unseen.or(exit);
         let status = match (&live, &exit) {
             (Some(live), exit) => match live.status {
                 Status::Running => "running",
@@ -58,6 +64,27 @@ impl Engine {
             self.emit_container(container, "die", &[("exitCode", &exit.exit_code.to_string()), ("execDuration", &lived.to_string())]);
         }
         Ok(())
+    }
+
+    /// Keeps why a start came to nothing before there was a monitor to say so. What is known of its last life stays.
+    pub(crate) fn keep_failed_start(&self, id: &str, failure: &Failure) {
+        let last = self.now(id).exit;
+        let before = last.as_ref().map_or(0, |exit| exit.exit_code);
+        let code = failure.exit_code.filter(|code| matches!(code, 126 | 127));
+        let exit = Exit {
+            exit_code: code.unwrap_or(if before == 0 { START_FAILED } else { before }),
+            oom_killed: last.as_ref().is_some_and(|exit| exit.oom_killed),
+            error: failure.message.clone(),
+            started_at: last.as_ref().and_then(|exit| exit.started_at),
+            finished_at: last.as_ref().map_or_else(Time::now, |exit| exit.finished_at),
+            restart_count: 0,
+            pid: 0,
+            stopped_by_hand: last.as_ref().is_some_and(|exit| exit.stopped_by_hand),
+            health: last.and_then(|exit| exit.health),
+        };
+        if let Err(error) = stead_monitor::exit::write(&self.root.exit(id), &exit) {
+            self.warn(&error.to_string());
+        }
     }
 
     /// A monitor that was killed leaves a run state without having written how its container ended.
@@ -124,7 +151,9 @@ impl Now {
     /// When the last life ended, RFC 3339.
     pub(crate) fn finished_at(&self) -> String {
         let live = self.live.as_ref().and_then(|l| l.finished_at);
-        live.or(self.exit.as_ref().map(|e| e.finished_at)).map_or_else(|| time::ZERO.to_owned(), Time::rfc3339_nano)
+        // A start that failed is no life.
+        let exit = self.exit.as_ref().filter(|exit| exit.started_at.is_some());
+        live.or(exit.map(|e| e.finished_at)).map_or_else(|| time::ZERO.to_owned(), Time::rfc3339_nano)
     }
 
     /// Why the last start failed; empty when it did not.

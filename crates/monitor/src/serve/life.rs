@@ -106,11 +106,15 @@ impl Server {
         self.state.status = Status::Running;
         self.state.pid = u32::try_from(child.pid).unwrap_or(0);
         self.state.pid_started = state::started_ticks(child.pid);
-        self.state.started_at = Some(Time::now());
+        let started_at = Time::now();
+        self.state.started_at = Some(started_at);
         self.state.oom_killed = false;
         self.state.error = String::new();
         self.begin_checks();
         self.save_state();
+        if let Err(error) = exit::begin(&self.config.root(), &self.config.id, started_at) {
+            remark(&error.to_string());
+        }
         self.birth_lock = None;
         self.emit("start", &[]);
         Ok(child.warnings)
