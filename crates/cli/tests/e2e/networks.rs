@@ -154,18 +154,19 @@ fn an_internal_network_has_no_way_out() {
     assert_ne!(s.x(&line).code, 0);
     // Nor through a port that another network's container has published on this host.
     s.ok("run -d --name open --network front -p 18077:80 busybox httpd -f -p 80");
-    assert_eq!(reach(&s, "front", &format!("wget -q -T2 -O- http://{gateway}:18077/ 2>&1 | grep -q 404")), 0, "it is published");
-    assert_ne!(reach(&s, "back", &format!("wget -q -T2 -O- http://{gateway}:18077/ 2>&1 | grep -q 404")), 0);
+    let fetch = format!("nc -w2 {gateway} 18077 </dev/null");
+    s.eventually("it is published", || reach(&s, "front", &fetch) == 0);
+    assert_ne!(reach(&s, "back", &fetch), 0);
 }
 
 #[test]
 fn rules_that_somebody_flushed_come_back() {
     let Some(s) = ours("rules") else { return };
     s.ok("run -d --name kept -p 18078:80 busybox httpd -f -p 80");
-    let tables = || stead_testkit::Command::new("/usr/sbin/nft").args(["list", "ruleset"]).run().ok().text();
+    let tables = || Command::new("/usr/sbin/nft").args(["list", "ruleset"]).run().ok().text();
     let before = tables();
     assert!(before.contains("dnat"), "{before}");
-    stead_testkit::Command::new("/usr/sbin/nft").args(["flush", "ruleset"]).run().ok();
+    Command::new("/usr/sbin/nft").args(["flush", "ruleset"]).run().ok();
     assert_eq!(tables(), "");
     s.ok("run -d --name another busybox sleep 600");
     assert_eq!(tables(), before);
