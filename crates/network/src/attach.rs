@@ -98,7 +98,7 @@ impl Networks {
             names::program(&network.name)?;
         }
         let links = host.links()?;
-        let made = wire::bridge(host, &network, &links, &self.note());
+        let made = wire::bridge(host, &network, &links, &self.mark());
         let unused = !others.iter().any(|s| s.endpoints.iter().any(|e| e.network == network.id));
         match made {
             Ok(index) => Ok((network, Some(index))),
@@ -106,7 +106,7 @@ impl Networks {
                 network.pools.clear();
                 let blocks = lease::host_blocks(host, &|_| false)?;
                 self.publish_again(&mut network, &blocks)?;
-                let index = wire::bridge(host, &network, &links, &self.note())?;
+                let index = wire::bridge(host, &network, &links, &self.mark())?;
                 Ok((network, Some(index)))
             }
             Err(error) => Err(error),
@@ -171,7 +171,8 @@ impl Networks {
     }
 
     fn wire_new(&self, mut host: Netlink, wanted: &Attach, sandbox: &Sandbox, bridges: &[Option<u32>]) -> Result<OwnedFd> {
-        let plugs = plugs(wanted, &sandbox.endpoints, bridges);
+        let note = self.note();
+        let plugs = plugs_of(&wanted.joins, &sandbox.endpoints, bridges, &note);
         let (namespace, wired) = namespace::new_network(|| {
             let own = namespace::open(std::path::Path::new("/proc/thread-self/ns/net"))?;
             let mut inside = Netlink::open()?;
@@ -205,7 +206,8 @@ impl Networks {
         self.replace(&mut host, &sandbox, &mut others)?;
         drop(lock);
         let joined = [join];
-        let plugs = plugs_of(&joined, std::slice::from_ref(&endpoint), &[bridge]);
+        let note = self.note();
+        let plugs = plugs_of(&joined, std::slice::from_ref(&endpoint), &[bridge], &note);
         let wired = namespace::within(namespace, || {
             let mut inside = Netlink::open()?;
             wire::plug(&mut host, &mut inside, namespace, &plugs)?;
@@ -233,11 +235,19 @@ impl Networks {
         let gone = sandbox.endpoints.remove(at);
         self.replace(&mut host, &sandbox, &mut others)?;
         drop(lock);
+        // The end outside is out of the container's reach, whatever it has called its own.
+        if let Some(outside) = &gone.outside
+            && host.link(outside)?.is_some()
+        {
+            host.delete(outside)?;
+        }
         let Some(namespace) = namespace else { return Ok(true) };
         let unplugged = namespace::within(namespace, || {
             let mut inside = Netlink::open()?;
-            if inside.link(&gone.interface)?.is_some() {
-                inside.delete(&gone.interface)?;
+            if gone.outside.is_none()
+                && let Some(link) = wire::inner(&mut inside, &gone)?
+            {
+                inside.delete(&link.name)?;
             }
             wire::route(&mut inside, &sandbox)
         });
@@ -269,28 +279,26 @@ impl Networks {
         self.replace(&mut Netlink::open()?, &sandbox, &mut others).map(drop)
     }
 
-    /// What a container had on the network is free again. Harmless when it had nothing. Its interfaces go with its namespace.
+    /// What a container had on the network is free again; it is answered to the one who took it back. Harmless when it had nothing.
+    /// Its interfaces go with its namespace.
     ///
     /// # Errors
     /// The files cannot be written; `nft` refuses.
-    pub fn release(&self, container: &str, alive: Alive<'_>) -> Result<()> {
-        let Some(sandbox) = sandbox::read(&self.run_root, container) else { return Ok(()) };
+    pub fn release(&self, container: &str, alive: Alive<'_>) -> Result<Option<Sandbox>> {
+        let Some(sandbox) = sandbox::read(&self.run_root, container) else { return Ok(None) };
         if sandbox.ports.is_empty() && sandbox.endpoints.iter().all(|e| e.names.is_empty()) {
-            return sandbox::delete(&self.run_root, container);
+            return Ok(sandbox::delete(&self.run_root, container)?.then_some(sandbox));
         }
         let _lock = self.lock()?;
-        sandbox::delete(&self.run_root, container)?;
-        self.settle(&mut Netlink::open()?, &self.live(alive), false).map(drop)
+        let mine = sandbox::delete(&self.run_root, container)?;
+        self.settle(&mut Netlink::open()?, &self.live(alive), false)?;
+        Ok(mine.then_some(sandbox))
     }
 }
 
-fn plugs<'a>(wanted: &'a Attach, endpoints: &'a [Endpoint], bridges: &[Option<u32>]) -> Vec<Plug<'a>> {
-    plugs_of(&wanted.joins, endpoints, bridges)
-}
-
-fn plugs_of<'a>(joins: &'a [Join], endpoints: &'a [Endpoint], bridges: &[Option<u32>]) -> Vec<Plug<'a>> {
+fn plugs_of<'a>(joins: &'a [Join], endpoints: &'a [Endpoint], bridges: &[Option<u32>], note: &'a str) -> Vec<Plug<'a>> {
     let pairs = joins.iter().zip(endpoints).zip(bridges);
-    pairs.map(|((join, endpoint), bridge)| Plug { endpoint, network: &join.network, bridge: *bridge }).collect()
+    pairs.map(|((join, endpoint), bridge)| Plug { note, endpoint, network: &join.network, bridge: *bridge }).collect()
 }
 
 /// Names a container is found by: its name, its short id, its aliases, its host name. What could not be asked for in DNS is left out.

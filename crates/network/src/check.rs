@@ -3,9 +3,9 @@
 use stead_sys::netlink::Netlink;
 
 use crate::error::Result;
-use crate::networks::{Alive, Networks};
+use crate::networks::{Alive, Networks, YOUNG_MS, here};
 use crate::record::Network;
-use crate::{firewall, names, sandbox};
+use crate::{firewall, names, sandbox, wire};
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -15,9 +15,6 @@ pub struct Finding {
     /// What is wrong.
     pub problem: String,
 }
-
-/// How long a container may be on its way from its place in a network to its monitor.
-const YOUNG_MS: u64 = 2_000;
 
 impl Networks {
     /// Looks for places of containers that are no more, for interfaces and rules nobody needs, and for a name server nobody asks.
@@ -49,7 +46,7 @@ impl Networks {
         if alive(container) {
             return false;
         }
-        while sandbox::age_ms(&self.run_root, container) < u128::from(YOUNG_MS) && sandbox::read(&self.run_root, container).is_some() {
+        while sandbox::age_ms(&self.run_root, container) < YOUNG_MS && sandbox::read(&self.run_root, container).is_some() {
             std::thread::sleep(std::time::Duration::from_millis(50));
             if alive(container) {
                 return false;
@@ -72,10 +69,11 @@ impl Networks {
                     gone(host.delete(&link.name))?;
                 }
             }
-            let owner = networks.iter().find(|n| n.interface() == link.name);
-            if link.alias == note && link.kind == "bridge" {
+            let owner = networks.iter().find(|n| wire::is_ours(&link, n, &note));
+            if owner.is_some() || wire::is_orphan(&link, &note) {
                 if owner.is_none() {
-                    findings.push(Finding { subject: link.name.clone(), problem: "this bridge belongs to no network".to_owned() });
+                    let problem = format!("this {} belongs to no network", if link.kind == "bridge" { "bridge" } else { "interface" });
+                    findings.push(Finding { subject: link.name.clone(), problem });
                 }
                 let used = owner.is_some_and(|n| live.iter().any(|s| s.endpoints.iter().any(|e| e.network == n.id)));
                 // A bridge that waits for its next container is in order; a repair tidies it away all the same.
@@ -87,6 +85,10 @@ impl Networks {
         let named = live.iter().any(|s| s.endpoints.iter().any(|e| !e.names.is_empty()));
         if !named && names::stays(&self.run_root) {
             findings.push(Finding { subject: "aardvark-dns".to_owned(), problem: "it runs although no container has a name".to_owned() });
+        }
+        if firewall::program().is_ok() && !firewall::is_applied(&self.applied(), &here(), &self.table()) {
+            let problem = "its rules are not in the kernel: something else has flushed or changed them".to_owned();
+            findings.push(Finding { subject: self.table(), problem });
         }
         if repair {
             self.settle(&mut host, &live, firewall::program().is_ok())?;

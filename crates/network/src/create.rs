@@ -24,7 +24,7 @@ pub(crate) fn check(request: &CreateRequest) -> Result<Network> {
     let name = request.name.trim();
     check_name(name)?;
     let driver = if request.driver.is_empty() || request.driver == "default" { "bridge" } else { &request.driver };
-    if request.ingress || request.config_only || matches!(request.scope.as_str(), "swarm" | "global") || driver == "overlay" {
+    if request.needs_swarm() {
         let why = "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm and try again.";
         return Err(Error::refused(Kind::Unavailable, why));
     }

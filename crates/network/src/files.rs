@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+/// So long one of the three files may be for us to read it back.
+const LEN_MAX: u64 = 256 << 10;
+
 /// The three files' texts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Files {
@@ -44,7 +47,7 @@ pub fn write(dir: &Path, files: &Files) -> stead_sys::Result<()> {
 pub fn rewrite(dir: &Path, files: &Files) -> stead_sys::Result<()> {
     use std::io::Write as _;
     for ((_, path), text) in paths(dir).into_iter().zip([&files.hosts, &files.hostname, &files.resolv]) {
-        if read(&path).is_ok_and(|before| before == *text) {
+        if read(&path) == *text {
             continue;
         }
         let opened = std::fs::OpenOptions::new().write(true).truncate(true).open(&path);
@@ -53,18 +56,14 @@ pub fn rewrite(dir: &Path, files: &Files) -> stead_sys::Result<()> {
     Ok(())
 }
 
-/// The longest of these files that is read: the container can make them as long as it likes.
-const READ_MAX: u64 = 256 << 10;
-
-/// One of the three files of a running container.
-///
-/// # Errors
-/// It cannot be read, is no text or is longer than any that we write.
-pub fn read(path: &Path) -> std::io::Result<String> {
+/// Reads one of the three files. A container may have written anything into it, so what is longer than such a file can sensibly be, or is no
+/// text, reads as empty.
+#[must_use]
+pub fn read(path: &Path) -> String {
     use std::io::Read as _;
     let mut text = String::new();
-    std::fs::File::open(path)?.take(READ_MAX + 1).read_to_string(&mut text)?;
-    if u64::try_from(text.len()).is_ok_and(|length| length <= READ_MAX) { Ok(text) } else { Err(std::io::ErrorKind::FileTooLarge.into()) }
+    let read = std::fs::File::open(path).and_then(|file| file.take(LEN_MAX + 1).read_to_string(&mut text));
+    if read.is_ok_and(|length| u64::try_from(length).is_ok_and(|length| length <= LEN_MAX)) { text } else { String::new() }
 }
 
 fn create(path: &Path, text: &str) -> std::io::Result<()> {
@@ -170,6 +169,24 @@ mod tests {
         assert!(text.contains("127.0.0.1\tweb.example.org web\n"));
         assert!(text.contains("10.0.0.2\tdb\n"));
         assert!(text.contains("::1\tv6\n"));
+    }
+
+    #[test]
+    fn a_container_cannot_make_us_read_without_end() {
+        let dir = std::env::temp_dir().join(format!("stead-test-{}-files", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        let files = Files { hosts: "a\n".into(), hostname: "b\n".into(), resolv: "c\n".into() };
+        write(&dir, &files).unwrap();
+        let hosts = &paths(&dir)[0].1;
+        assert_eq!(read(hosts), "a\n");
+        std::fs::OpenOptions::new().write(true).open(hosts).unwrap().set_len(100 << 30).unwrap();
+        assert_eq!(read(hosts), "");
+        rewrite(&dir, &files).unwrap();
+        assert_eq!(read(hosts), "a\n");
+        for (_, path) in paths(&dir) {
+            std::fs::remove_file(path).unwrap();
+        }
+        std::fs::remove_dir(&dir).unwrap();
     }
 
     #[test]

@@ -7,10 +7,16 @@ use std::path::Path;
 use std::process::Stdio;
 
 use stead_sys::durable;
+use stead_sys::netlink::Netlink;
 
 use crate::error::{Error, Result};
 use crate::record::{Network, OPTION_MASQUERADE};
 use crate::sandbox::{Published, Sandbox};
+use crate::wire::Forwarding;
+
+const FORWARD: &str = "type filter hook forward priority 0; policy accept;";
+/// Bridges of other engines and of virtual machines, whose guests were forwarded for before we came or will be after.
+const NEIGHBOURS: [&str; 9] = ["st-*", "docker*", "br-*", "podman*", "cni*", "virbr*", "lxcbr*", "lxdbr*", "incusbr*"];
 
 /// Where hosts keep it. Nothing else is ever executed.
 const PROGRAMS: [&str; 4] = ["/usr/sbin/nft", "/sbin/nft", "/usr/local/sbin/nft", "/usr/bin/nft"];
@@ -24,14 +30,19 @@ pub(crate) fn program() -> Result<&'static str> {
     PROGRAMS.into_iter().find(|path| Path::new(path).exists()).ok_or_else(missing)
 }
 
-/// The engine's table as text. `networks` are the bridges that are there.
-pub(crate) fn render(table: &str, networks: &[Network], sandboxes: &[Sandbox]) -> String {
+/// The engine's table as text. `networks` are the bridges that are there; `ours` is what this engine made the host forward.
+pub(crate) fn render(table: &str, networks: &[Network], sandboxes: &[Sandbox], ours: Forwarding) -> String {
     // Added and deleted in the same transaction, so that it begins empty whether it was there or not.
     let mut text = format!("add table inet {table}\ndelete table inet {table}\n");
+    let mut body = String::new();
     if networks.is_empty() {
+        // The host forwards as long as it runs, so what keeps it from being a router stays as long.
+        if ours != Forwarding::default() {
+            chain(&mut body, "forward", FORWARD, &forward(networks, ours));
+            let _infallible = writeln!(text, "table inet {table} {{\n{body}}}");
+        }
         return text;
     }
-    let mut body = String::new();
     chain(&mut body, "published", "", &published(sandboxes));
     // From elsewhere, from this host, and from containers: whatever is meant for an address of this host.
     let to_published = "fib daddr type local jump published".to_owned();
@@ -39,7 +50,7 @@ pub(crate) fn render(table: &str, networks: &[Network], sandboxes: &[Sandbox]) -
     chain(&mut body, "output", "type nat hook output priority -100; policy accept;", &[to_published]);
     chain(&mut body, "guard", "type filter hook prerouting priority -300; policy accept;", &guard());
     chain(&mut body, "postrouting", "type nat hook postrouting priority 100; policy accept;", &masquerade(networks));
-    chain(&mut body, "forward", "type filter hook forward priority 0; policy accept;", &forward(networks));
+    chain(&mut body, "forward", FORWARD, &forward(networks, ours));
     // Writing to a String cannot fail.
     let _infallible = writeln!(text, "table inet {table} {{\n{body}}}");
     text
@@ -74,10 +85,10 @@ fn publish(sandbox: &Sandbox, port: &Published) -> Option<String> {
     Some(format!("meta nfproto {family} {at}{protocol} dport {host_port} dnat {word} to {to}:{inner}"))
 }
 
-/// Packets for the loopback's addresses come from this host alone. Without this a neighbour on any link could send such a packet to us and reach a
-/// port that is published on 127.0.0.1: it is given its new address before the kernel looks whether the old one may come from there.
+/// Ports published on the loopback are rewritten before the kernel looks whether such a packet may come in at all: containers and neighbours
+/// on the wire, who can send a frame with any address in it, are kept out here.
 fn guard() -> Vec<String> {
-    ["iifname != \"lo\" ip daddr 127.0.0.0/8 drop", "iifname != \"lo\" ip6 daddr ::1 drop"].map(str::to_owned).into()
+    vec!["iifname != \"lo\" ip daddr 127.0.0.0/8 drop".to_owned(), "iifname != \"lo\" ip6 daddr ::1 drop".to_owned()]
 }
 
 fn masquerade(networks: &[Network]) -> Vec<String> {
@@ -97,32 +108,40 @@ fn masquerade(networks: &[Network]) -> Vec<String> {
     rules
 }
 
-/// Nothing comes into a bridge but answers and published ports; nothing goes into or out of an internal one, published ports of others included,
-/// which is why those come first.
-fn forward(networks: &[Network]) -> Vec<String> {
+/// Nothing comes into a bridge but answers and published ports; nothing at all goes out of an internal one or into it.
+/// Where the host forwards only because of us, it forwards nothing else.
+fn forward(networks: &[Network], ours: Forwarding) -> Vec<String> {
     let mut rules = Vec::new();
     for network in networks.iter().filter(|n| n.internal) {
         let interface = network.interface();
         rules.push(format!("iifname \"{interface}\" oifname != \"{interface}\" drop"));
-        rules.push(format!("iifname != \"{interface}\" oifname \"{interface}\" drop"));
+        rules.push(format!("oifname \"{interface}\" iifname != \"{interface}\" drop"));
     }
-    rules.extend(["ct state established,related accept", "ct status dnat accept"].map(str::to_owned));
+    rules.push("ct state established,related accept".to_owned());
+    rules.push("ct status dnat accept".to_owned());
     for network in networks {
         let interface = network.interface();
         rules.push(format!("iifname \"{interface}\" oifname \"{interface}\" accept"));
         rules.push(format!("oifname \"{interface}\" drop"));
     }
+    let families: Vec<_> = [("ipv4", ours.v4), ("ipv6", ours.v6)].into_iter().filter(|(_, on)| *on).map(|(word, _)| word).collect();
+    if !families.is_empty() {
+        let bridges = networks.iter().map(Network::interface).chain(NEIGHBOURS.map(str::to_owned));
+        rules.extend(bridges.map(|bridge| format!("iifname \"{bridge}\" accept")));
+        rules.extend(families.iter().map(|family| format!("meta nfproto {family} drop")));
+    }
     rules
 }
 
-/// Makes the rules of `table` true. `applied` is the file that remembers what was made true last; where it says the same and the table is still
-/// there, nothing is done unless `force`.
+/// Makes the rules true. `applied` is the file that remembers what was made true last, and after which change of the kernel's rules; where it
+/// says the same, nothing is done unless `force`. Whoever changes rules besides us (`nft flush ruleset`) makes us write ours again.
 ///
 /// # Errors
 /// `nft` is missing or refuses.
-pub(crate) fn apply(applied: &Path, here: &str, table: &str, text: &str, force: bool) -> Result<()> {
-    let remembered = format!("# {here}\n{text}");
-    if !force && std::fs::read_to_string(applied).is_ok_and(|before| before == remembered) && is_there(table, text) {
+pub(crate) fn apply(applied: &Path, here: &str, text: &str, force: bool) -> Result<()> {
+    let remembered = |generation: u32| format!("# {here} {generation}\n{text}");
+    let before = generation();
+    if !force && std::fs::read_to_string(applied).is_ok_and(|known| known == remembered(before)) {
         return Ok(());
     }
     // A crash from here on makes the next command apply again.
@@ -130,22 +149,33 @@ pub(crate) fn apply(applied: &Path, here: &str, table: &str, text: &str, force: 
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(stead_sys::Error::new("unlink", applied, error).into()),
         _ => {}
     }
-    run(text)?;
-    Ok(durable::replace_unflushed(applied, remembered.as_bytes(), 0o600)?)
+    let before = generation();
+    nft(&["-f", "-"], text)?;
+    // Ours is one change. Where there were more, somebody else was at it meanwhile, and the next command looks again.
+    let after = generation();
+    if after != before.wrapping_add(1) && after != before {
+        return Ok(());
+    }
+    Ok(durable::replace_unflushed(applied, remembered(after).as_bytes(), 0o600)?)
 }
 
-/// Whether nobody has taken the table away: `nft flush ruleset`, which a reload of nftables.service and many firewall scripts begin with, does.
-fn is_there(table: &str, text: &str) -> bool {
-    let wanted = text.contains(&format!("table inet {table} {{"));
-    let listed = run_for(&["list", "tables", "inet"], "");
-    listed.is_ok_and(|tables| tables.lines().any(|line| line == format!("table inet {table}")) == wanted)
+/// 0 where the kernel does not say.
+fn generation() -> u32 {
+    Netlink::rules_generation().unwrap_or(0)
 }
 
-fn run(text: &str) -> Result<()> {
-    run_for(&["-f", "-"], text).map(drop)
+/// Whether the rules that were applied last are in the kernel, as far as can be told from their number. True where nothing was applied.
+pub(crate) fn is_applied(applied: &Path, here: &str, table: &str) -> bool {
+    let Ok(known) = std::fs::read_to_string(applied) else { return true };
+    let Some(first) = known.lines().next().and_then(|line| line.strip_prefix("# ")?.rsplit_once(' ')) else { return true };
+    if first.0 != here || first.1 == generation().to_string() || !known.contains(&format!("\ntable inet {table} {{")) {
+        return true;
+    }
+    let count = |text: &str| ["masquerade", "drop", "dnat"].map(|word| text.matches(word).count());
+    nft(&["list", "table", "inet", table], "").is_ok_and(|there| count(&there) == count(&known))
 }
 
-fn run_for(arguments: &[&str], text: &str) -> Result<String> {
+fn nft(arguments: &[&str], text: &str) -> Result<String> {
     let program = program()?;
     let failed = |error: std::io::Error| Error::from(stead_sys::Error::new("run", program, error));
     let mut command = stead_sys::process::command(program);
@@ -199,13 +229,18 @@ mod tests {
         let port = |ip: &str| Published { container_port: 80, protocol: Protocol::Tcp, host_ip: ip.parse().unwrap(), host_port: 8080 };
         let ports = vec![port("0.0.0.0"), port("127.0.0.1"), port("::")];
         let sandbox = Sandbox { endpoints: vec![endpoint], ports, ..Sandbox::default() };
-        let text = render("stead-x", &[network(false)], &[sandbox]);
+        let text = render("stead-x", &[network(false)], &[sandbox], Forwarding::default());
         assert!(text.contains("meta nfproto ipv4 tcp dport 8080 dnat ip to 172.17.0.2:80\n"), "{text}");
         assert!(text.contains("meta nfproto ipv4 ip daddr 127.0.0.1 tcp dport 8080 dnat ip to 172.17.0.2:80\n"));
         assert!(!text.contains("ipv6"), "a container without an IPv6 address has no IPv6 ports: {text}");
         assert!(text.contains("oifname != \"st-0123456789ab\" ip saddr 172.17.0.0/16 masquerade"));
-        let text = render("stead-x", &[network(true)], &[]);
-        assert!(text.contains("iifname \"st-0123456789ab\" oifname != \"st-0123456789ab\" drop") && !text.contains("oifname != "));
-        assert_eq!(render("stead-x", &[], &[]), "add table inet stead-x\ndelete table inet stead-x\n");
+        assert!(text.contains("iifname != \"lo\" ip daddr 127.0.0.0/8 drop"));
+        assert!(!text.contains("nfproto ipv4 drop"), "a host that forwarded before us goes on: {text}");
+        let text = render("stead-x", &[network(true)], &[], Forwarding { v4: true, v6: false });
+        let at = |rule: &str| text.find(rule).unwrap_or_else(|| panic!("{rule} in {text}"));
+        assert!(at("iifname \"st-0123456789ab\" oifname != \"st-0123456789ab\" drop") < at("ct status dnat accept"));
+        assert!(at("iifname \"st-*\" accept") < at("meta nfproto ipv4 drop") && !text.contains(" masquerade\n  oifname != "));
+        assert_eq!(render("stead-x", &[], &[], Forwarding::default()), "add table inet stead-x\ndelete table inet stead-x\n");
+        assert!(render("stead-x", &[], &[], Forwarding { v4: true, v6: true }).contains("meta nfproto ipv6 drop"));
     }
 }

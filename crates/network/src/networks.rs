@@ -1,5 +1,6 @@
 //! The networks of one root: made, found, listed, removed.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use stead_base::Kind;
@@ -18,7 +19,7 @@ use crate::subnet::Subnet;
 use crate::{create, firewall, lease, names, wire};
 
 /// A sandbox as young as this belongs to somebody even if nobody holds it yet: its monitor is being born.
-const YOUNG_MS: u128 = 2_000;
+pub(crate) const YOUNG_MS: u128 = 2_000;
 
 /// Whether somebody still looks after a container.
 pub type Alive<'a> = &'a (dyn Fn(&str) -> bool + Sync);
@@ -184,12 +185,8 @@ impl Networks {
     /// Takes the bridge of a network away, if it is ours.
     pub(crate) fn unplug_bridge(&self, host: &mut Netlink, network: &Network) -> Result<()> {
         let note = self.note();
-        let (bridge, dummy) = (network.interface(), wire::dummy(network));
-        for link in host.links()? {
-            // A host's own interface that somebody named as the bridge is not ours to take away.
-            if (link.name == bridge && link.alias == note) || (link.name == dummy && link.kind == "dummy") {
-                host.delete(&link.name)?;
-            }
+        for link in host.links()?.iter().filter(|link| wire::is_ours(link, network, &note)) {
+            host.delete(&link.name)?;
         }
         Ok(())
     }
@@ -220,11 +217,10 @@ impl Networks {
         let mut networks: Vec<Network> = self.store.read(|tx| tx.list::<Network>())?.into_iter().flatten().collect();
         networks.retain(|n| n.is_bridge() && links.iter().any(|link| link.name == n.interface() && link.kind == "bridge"));
         networks.sort_by(|a, b| a.id.cmp(&b.id));
-        let applied = self.run_root.path().join("network").join("rules");
+        let applied = self.applied();
         if !networks.is_empty() || applied.exists() || (force && firewall::program().is_ok()) {
-            let table = self.table();
-            let text = firewall::render(&table, &networks, sandboxes);
-            firewall::apply(&applied, &here(), &table, &text, force)?;
+            let text = firewall::render(&self.table(), &networks, sandboxes, self.mark().forwarding());
+            firewall::apply(&applied, &here(), &text, force)?;
         }
         names::apply(&self.run_root, &networks, sandboxes)
     }
@@ -235,7 +231,17 @@ impl Networks {
         format!("stead-{}", identity.get(..12).unwrap_or("none"))
     }
 
-    /// What this engine writes on its bridges.
+    /// Where the rules are remembered that were applied last.
+    pub(crate) fn applied(&self) -> PathBuf {
+        self.run_root.path().join("network").join("rules")
+    }
+
+    /// This engine's mark on the host. Whoever asks for it holds the lock.
+    pub(crate) fn mark(&self) -> wire::Mark {
+        wire::Mark { note: self.note(), remembered: self.run_root.path().join("network").join("forwarding"), here: here() }
+    }
+
+    /// What this engine writes on its interfaces.
     pub(crate) fn note(&self) -> String {
         self.table()
     }
@@ -247,7 +253,7 @@ impl Networks {
 }
 
 /// This boot and this network namespace: rules of another are not here.
-fn here() -> String {
+pub(crate) fn here() -> String {
     let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
     let namespace = std::fs::read_link("/proc/thread-self/ns/net").unwrap_or_default();
     format!("{} {}", boot.trim(), namespace.display())

@@ -122,7 +122,12 @@ impl Network {
     #[must_use]
     pub fn interface(&self) -> String {
         let own = self.options.get(OPTION_NAME).filter(|name| !name.is_empty());
-        own.cloned().unwrap_or_else(|| format!("st-{}", stead_base::ids::short(&self.id)))
+        own.cloned().unwrap_or_else(|| self.generated())
+    }
+
+    /// The name of its bridge where nobody chose one.
+    pub(crate) fn generated(&self) -> String {
+        format!("st-{}", stead_base::ids::short(&self.id))
     }
 
     /// Its block of this family.
@@ -227,6 +232,14 @@ pub struct CreateRequest {
     /// Labels.
     #[serde(deserialize_with = "null_is_default")]
     pub labels: BTreeMap<String, String>,
+}
+
+impl CreateRequest {
+    /// Whether only a swarm could have such a network.
+    #[must_use]
+    pub fn needs_swarm(&self) -> bool {
+        self.ingress || self.config_only || matches!(self.scope.as_str(), "swarm" | "global") || self.driver == "overlay"
+    }
 }
 
 #[cfg(test)]

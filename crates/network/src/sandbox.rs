@@ -115,12 +115,12 @@ pub(crate) fn write(run_root: &RunRoot, sandbox: &Sandbox) -> Result<()> {
     Ok(durable::replace_unflushed(&path(run_root, &sandbox.container), &bytes, 0o600)?)
 }
 
-/// Deletes one; none is no error.
-pub(crate) fn delete(run_root: &RunRoot, id: &str) -> Result<()> {
+/// Deletes one; none is no error. Whether this call did it.
+pub(crate) fn delete(run_root: &RunRoot, id: &str) -> Result<bool> {
     let path = path(run_root, id);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(stead_sys::Error::new("unlink", path, error).into()),
-        _ => Ok(()),
+        deleted => Ok(deleted.is_ok()),
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 use std::os::fd::BorrowedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use stead_base::Kind as Broad;
+use stead_sys::durable;
 use stead_sys::link::{Kind, Link, NewLink};
 use stead_sys::netlink::Netlink;
 
@@ -18,21 +19,62 @@ const ENODEV: i32 = 19;
 const MACVLAN_MODES: [(&str, u32); 4] = [("bridge", 4), ("private", 1), ("vepa", 2), ("passthru", 8)];
 const IPVLAN_MODES: [(&str, u16); 3] = [("l2", 0), ("l3", 1), ("l3s", 2)];
 
-/// The bridge of a network: made if it is not there. `note` is this engine's, so that its interfaces are known for its own.
+/// What this engine made the host forward that did not before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Forwarding {
+    /// IPv4.
+    pub(crate) v4: bool,
+    /// IPv6.
+    pub(crate) v6: bool,
+}
+
+/// This engine's mark on the host: what it writes on its interfaces, and where it remembers, for this boot and this namespace, what it made the host forward.
+#[derive(Debug, Clone)]
+pub(crate) struct Mark {
+    pub(crate) note: String,
+    pub(crate) remembered: PathBuf,
+    pub(crate) here: String,
+}
+
+impl Mark {
+    /// What this engine made the host forward.
+    pub(crate) fn forwarding(&self) -> Forwarding {
+        let text = std::fs::read_to_string(&self.remembered).unwrap_or_default();
+        let Some(families) = text.strip_prefix(&self.here) else { return Forwarding::default() };
+        Forwarding { v4: families.contains(" ipv4"), v6: families.contains(" ipv6") }
+    }
+
+    /// Makes the host forward. Where it did not, that is remembered first, so that it does not become a router for everybody.
+    fn forward(&self, parameter: &str, v6: bool) -> Result<()> {
+        if std::fs::read_to_string(Path::new("/proc/sys").join(parameter)).is_ok_and(|now| now.trim() == "0") {
+            let mut ours = self.forwarding();
+            *(if v6 { &mut ours.v6 } else { &mut ours.v4 }) = true;
+            let words: String = [(ours.v4, " ipv4"), (ours.v6, " ipv6")].into_iter().filter(|(on, _)| *on).map(|(_, word)| word).collect();
+            durable::replace_unflushed(&self.remembered, format!("{}{words}\n", self.here).as_bytes(), 0o600)?;
+        }
+        set(parameter, "1");
+        Ok(())
+    }
+}
+
+/// The bridge of a network: made if it is not there. `mark` is this engine's, so that its interfaces are known for its own.
 ///
 /// # Errors
 /// The host reaches the network's addresses otherwise; the kernel refuses.
-pub(crate) fn bridge(host: &mut Netlink, network: &Network, links: &[Link], note: &str) -> Result<u32> {
+pub(crate) fn bridge(host: &mut Netlink, network: &Network, links: &[Link], mark: &Mark) -> Result<u32> {
     let name = network.interface();
     if let Some(there) = links.iter().find(|link| link.name == name) {
         if there.kind != "bridge" {
             return Err(Error::refused(Broad::Conflict, format!("interface {name} of network {} is not a bridge", network.name)));
         }
-        if there.alias == note {
+        if there.alias == mark.note {
             return Ok(there.index);
         }
-        // Somebody else's bridge, which the user named: its addresses are made sure of, it is never deleted.
-        addresses(host, network, there.index, &name)?;
+        addresses(host, network, there.index, &name, mark)?;
+        // Somebody else's bridge, which the user named, is never deleted. One of our naming is ours: a crash came before its note.
+        if there.alias.is_empty() && is_generated(&name, network) {
+            host.note(there.index, &mark.note)?;
+        }
         return Ok(there.index);
     }
     let blocks = lease::host_blocks(host, &|_| false)?;
@@ -48,15 +90,15 @@ pub(crate) fn bridge(host: &mut Netlink, network: &Network, links: &[Link], note
         let there = host
             .link(&name)?
             .ok_or_else(|| Error::from(stead_sys::Error::new("find", &name, std::io::Error::from_raw_os_error(ENODEV))))?;
-        addresses(host, network, there.index, &name)?;
-        // The note comes last: a bridge without it is made again.
-        host.note(there.index, note)?;
+        addresses(host, network, there.index, &name, mark)?;
+        // The note comes last: a bridge without it gets its addresses again.
+        host.note(there.index, &mark.note)?;
         Ok(there.index)
     };
     finish(host).inspect_err(|_error| drop(host.delete(&name)))
 }
 
-fn addresses(host: &mut Netlink, network: &Network, index: u32, name: &str) -> Result<()> {
+fn addresses(host: &mut Netlink, network: &Network, index: u32, name: &str, mark: &Mark) -> Result<()> {
     let there = host.addresses()?;
     for pool in &network.pools {
         if !there.iter().any(|(i, address, _)| *i == index && *address == pool.gateway) {
@@ -66,10 +108,10 @@ fn addresses(host: &mut Netlink, network: &Network, index: u32, name: &str) -> R
     host.up(index)?;
     // Ports published on the loopback lead over the bridge; see the chain `guard`.
     set(&format!("net/ipv4/conf/{name}/route_localnet"), "1");
-    set("net/ipv4/ip_forward", "1");
+    mark.forward("net/ipv4/ip_forward", false)?;
     if network.ipv6 {
         keep_router_advertisements();
-        set("net/ipv6/conf/all/forwarding", "1");
+        mark.forward("net/ipv6/conf/all/forwarding", true)?;
     } else {
         set(&format!("net/ipv6/conf/{name}/disable_ipv6"), "1");
     }
@@ -100,6 +142,7 @@ fn set(parameter: &str, value: &str) {
 /// One end to be made: the endpoint, its network, and the bridge it is plugged into where there is one.
 #[derive(Debug)]
 pub(crate) struct Plug<'a> {
+    pub(crate) note: &'a str,
     pub(crate) endpoint: &'a Endpoint,
     pub(crate) network: &'a Network,
     pub(crate) bridge: Option<u32>,
@@ -146,7 +189,7 @@ fn pair(host: &mut Netlink, namespace: BorrowedFd<'_>, plug: &Plug<'_>, mac: [u8
 /// macvlan and ipvlan: an interface of the container on top of one of the host's.
 fn shared(host: &mut Netlink, namespace: BorrowedFd<'_>, plug: &Plug<'_>, mac: [u8; 6]) -> Result<()> {
     let network = plug.network;
-    let parent = parent(host, network)?;
+    let parent = parent(host, network, plug.note)?;
     let driver = network.driver.as_str();
     let (kind, mac) = if driver == "macvlan" {
         (Kind::Macvlan { parent, mode: mode(network, "macvlan_mode", &MACVLAN_MODES)? }, Some(mac))
@@ -163,7 +206,7 @@ fn shared(host: &mut Netlink, namespace: BorrowedFd<'_>, plug: &Plug<'_>, mac: [
 }
 
 /// The interface of the host under a network: the one that was named, else one that leads nowhere, as in Docker.
-fn parent(host: &mut Netlink, network: &Network) -> Result<u32> {
+fn parent(host: &mut Netlink, network: &Network, note: &str) -> Result<u32> {
     let links = host.links()?;
     let named = network.options.get("parent").filter(|name| !name.is_empty());
     let name = named.cloned().unwrap_or_else(|| dummy(network));
@@ -176,7 +219,38 @@ fn parent(host: &mut Netlink, network: &Network) -> Result<u32> {
     let new = NewLink { name: &name, kind: Kind::Dummy, mac: None, mtu: None, master: None, namespace: None, up: true };
     let made = host.create(&new);
     made.map_err(|source| Error::Kernel { what: format!("this kernel cannot make the interface under network {}", network.name), source })?;
-    Ok(host.link(&name)?.map_or(0, |link| link.index))
+    let index = host.link(&name)?.map_or(0, |link| link.index);
+    host.note(index, note)?;
+    Ok(index)
+}
+
+/// Whether a network's interface has a name of our making.
+fn is_generated(name: &str, network: &Network) -> bool {
+    name == network.generated() || name == dummy(network)
+}
+
+/// Whether an interface is a network's and was made by this engine: it bears its note, or a crash came between its making and the note.
+pub(crate) fn is_ours(link: &Link, network: &Network, note: &str) -> bool {
+    let made = (link.kind == "bridge" && link.name == network.interface()) || (link.kind == "dummy" && link.name == dummy(network));
+    made && (link.alias == note || (link.alias.is_empty() && is_generated(&link.name, network)))
+}
+
+/// Whether an interface that is no network's was made by this engine all the same. One without a note counts only while nothing is plugged
+/// into it and when it still has none after a moment: another engine notes its own right after making them.
+pub(crate) fn is_orphan(link: &Link, note: &str) -> bool {
+    if !matches!(link.kind.as_str(), "bridge" | "dummy") {
+        return false;
+    }
+    let digits = link.name.strip_prefix("st-").or_else(|| link.name.strip_prefix("dm-"));
+    let generated = digits.is_some_and(|id| id.len() == 12 && stead_base::ids::is_lower_hex(id));
+    link.alias == note || (link.alias.is_empty() && generated && stays_unnoted(&link.name))
+}
+
+fn stays_unnoted(name: &str) -> bool {
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    let Ok(links) = Netlink::open().and_then(|mut host| host.links()) else { return false };
+    let Some(link) = links.iter().find(|link| link.name == name) else { return false };
+    link.alias.is_empty() && !links.iter().any(|port| port.master == Some(link.index))
 }
 
 /// The name of a network's interface that leads nowhere.
@@ -188,6 +262,16 @@ fn mode<T: Copy>(network: &Network, option: &str, modes: &[(&str, T)]) -> Result
     let asked = network.options.get(option).filter(|mode| !mode.is_empty());
     let found = asked.map_or(modes.first(), |asked| modes.iter().find(|(name, _)| name == asked));
     found.map(|(_, mode)| *mode).ok_or_else(|| Error::invalid(format!("unknown {option} {}", asked.map_or("", String::as_str))))
+}
+
+/// The interface of a container on top of one of the host's: by its name or, where the container has renamed it, by its hardware address.
+pub(crate) fn inner(inside: &mut Netlink, endpoint: &Endpoint) -> Result<Option<Link>> {
+    let mut links = inside.links()?;
+    links.retain(|link| matches!(link.kind.as_str(), "macvlan" | "ipvlan"));
+    let mac = parse_mac(&endpoint.mac);
+    let by_mac = links.iter().position(|link| link.kind == "macvlan" && link.mac.is_some() && link.mac == mac);
+    let at = by_mac.or_else(|| links.iter().position(|link| link.name == endpoint.interface));
+    Ok(at.map(|at| links.swap_remove(at)))
 }
 
 /// Points the default routes at the endpoint that leads out, or away where none does.

@@ -114,6 +114,8 @@ pub struct Link {
     pub kind: String,
     /// Largest packet.
     pub mtu: u32,
+    /// Hardware address, where it has one of six bytes.
+    pub mac: Option<Mac>,
 }
 
 /// A route of the main table.
@@ -308,10 +310,12 @@ fn read_link(row: &[u8]) -> Link {
         master: None,
         kind: String::new(),
         mtu: 0,
+        mac: None,
     };
     for (kind, value) in attributes(row.get(16..).unwrap_or_default()) {
         match kind {
             IFLA_IFNAME => link.name = text(value),
+            IFLA_ADDRESS => link.mac = value.try_into().ok(),
             IFLA_IFALIAS => link.alias = text(value),
             IFLA_MASTER => link.master = Some(number(value)),
             IFLA_MTU => link.mtu = number(value),

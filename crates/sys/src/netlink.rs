@@ -5,6 +5,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 
+use rustix::net::netlink::NETFILTER;
 use rustix::net::{AddressFamily, RecvFlags, SendFlags, SocketFlags, SocketType};
 
 use crate::{Error, Result};
@@ -22,6 +23,9 @@ pub(crate) const REPLACE: u16 = 0x100;
 /// `NLM_F_DUMP`.
 const DUMP: u16 = 0x300;
 const NLMSG_ERROR: u16 = 2;
+/// The nftables' part of netfilter, and its message that asks for the generation.
+const NFT_MSG_GETGEN: u16 = (10 << 8) | 16;
+const NFTA_GEN_ID: u16 = 1;
 const NLMSG_DONE: u16 = 3;
 /// Length of `struct nlmsghdr`.
 const HEADER: usize = 16;
@@ -111,6 +115,29 @@ impl Netlink {
     pub fn open() -> Result<Self> {
         let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, None);
         Ok(Self { socket: socket.map_err(|errno| Error::new("socket", "netlink", errno))?, sequence: 0 })
+    }
+
+    /// Which generation the nftables rules of this thread's network namespace are: every change, whoever makes it, is one more.
+    pub fn rules_generation() -> Result<u32> {
+        const OP: &str = "read the rules' generation";
+        let socket = rustix::net::socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, Some(NETFILTER));
+        let mut kernel = Self { socket: socket.map_err(|errno| Error::new("socket", "netlink", errno))?, sequence: 0 };
+        // `struct nfgenmsg`: any family, version 0.
+        kernel.send(OP, "netfilter", Message::new(NFT_MSG_GETGEN, 0, &[0; 4]), 0)?;
+        let mut answer = None;
+        while answer.is_none() {
+            kernel.receive(OP, "netfilter", |kind, payload| {
+                let refused = Err(libc::EPROTO);
+                let read = |payload: &[u8]| {
+                    let found = attributes(payload.get(4..)?);
+                    let value = found.iter().find(|(kind, _)| *kind == NFTA_GEN_ID)?.1;
+                    Some(u32::from_be(number(value)))
+                };
+                answer = Some(if kind == NLMSG_ERROR { Err(code(payload)) } else { read(payload).map_or(refused, Ok) });
+            })?;
+        }
+        let errno = |errno| Error::new(OP, "netfilter", io::Error::from_raw_os_error(errno));
+        answer.unwrap_or(Err(libc::EPROTO)).map_err(errno)
     }
 
     /// Makes one change and waits for the kernel's word on it. `op` and `subject` are for the error's line.

@@ -12,7 +12,7 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
     let Some(request) = ask.json_if_any::<CreateRequest>()? else {
         return Err(Failure::invalid("invalid JSON: got EOF while reading request body"));
     };
-    if request.ingress || request.config_only || matches!(request.scope.as_str(), "swarm" | "global") || request.driver == "overlay" {
+    if request.needs_swarm() {
         return crate::swarm::absent(ask);
     }
     let id = ask.engine().network_create(&request)?;

@@ -267,10 +267,15 @@ fn what_a_crash_left_is_found_and_taken_away() {
     let monitor = stead_testkit::processes_naming(&s.ok("inspect -f '{{.Id}}' whole"));
     assert_eq!(monitor.len(), 1);
     Command::new("kill").args(["-9", &monitor[0].0.to_string()]).run().ok();
-    let running = s.ok("ps -q").replace('\n', " ");
-    if !running.is_empty() {
-        s.ok(&format!("stop -t 0 {running}"));
-    }
+    // What was told to start before its command died may start a moment later.
+    s.eventually("nobody runs", || {
+        let running = s.ok("ps -q").replace('\n', " ");
+        if !running.is_empty() {
+            drop(s.x(&format!("stop -t 0 {running}")));
+        }
+        let processes = stead_testkit::processes_naming(s.root().to_str().unwrap());
+        running.is_empty() && processes.iter().all(|(_, line)| !line.contains("monitor"))
+    });
     s.ok("system check --repair");
     s.ok("system check");
     s.eventually("no interface is left", || netns::interfaces().is_empty());

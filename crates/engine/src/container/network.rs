@@ -206,10 +206,16 @@ impl Engine {
 
     /// What a container had on the network is free again.
     pub(crate) fn release_network(&self, container: &Container) -> Result<()> {
-        let sandbox = stead_network::sandbox::read(&self.run_root, &container.id);
-        self.networks.release(&container.id, &|id| self.is_looked_after(id))?;
+        // Several may clean up after one container; one of them tells it.
+        let sandbox = self.networks.release(&container.id, &|id| self.is_looked_after(id))?;
         for endpoint in sandbox.iter().flat_map(|s| &s.endpoints) {
-            self.emit_network(&endpoint.network, &endpoint.network_name, "bridge", "disconnect", Some(&container.id));
+            self.emit_network(
+                &endpoint.network,
+                &endpoint.network_name,
+                &self.driver_of(&endpoint.network),
+                "disconnect",
+                Some(&container.id),
+            );
         }
         Ok(())
     }
@@ -218,8 +224,12 @@ impl Engine {
     pub(super) fn tell_connected(&self, id: &str) {
         let sandbox = stead_network::sandbox::read(&self.run_root, id);
         for endpoint in sandbox.iter().flat_map(|s| &s.endpoints) {
-            self.emit_network(&endpoint.network, &endpoint.network_name, "bridge", "connect", Some(id));
+            self.emit_network(&endpoint.network, &endpoint.network_name, &self.driver_of(&endpoint.network), "connect", Some(id));
         }
+    }
+
+    fn driver_of(&self, network: &str) -> String {
+        self.networks.resolve(network).map_or_else(|_gone| "bridge".to_owned(), |network| network.driver)
     }
 
     /// Says something of a network.
@@ -251,8 +261,7 @@ impl Engine {
 
     fn files_of(&self, other: &str) -> Result<Files> {
         let other = self.container(other)?;
-        let [hosts, hostname, resolv] =
-            files::paths(&self.root.container(&other.id)).map(|(_, path)| files::read(&path).unwrap_or_default());
+        let [hosts, hostname, resolv] = files::paths(&self.root.container(&other.id)).map(|(_, path)| files::read(&path));
         Ok(Files { hosts, hostname, resolv })
     }
 

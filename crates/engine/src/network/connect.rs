@@ -16,17 +16,20 @@ impl Engine {
     /// It is in there already; it shares the host's or another container's network; an address is taken; there is no such network or container.
     pub fn network_connect(&self, typed: &str, container: &str, settings: Option<&Value>) -> Result<()> {
         let network = self.networks.resolve(typed)?;
-        let container = self.container(container)?;
+        let id = self.container(container)?.id;
         let value = settings.cloned().unwrap_or_else(|| serde_json::json!({}));
         let asked = EndpointSettings::read(&value)?;
         asked.check()?;
+        // What it is in and whether it runs is read under the lock: two who connect at once are one after the other.
+        let _held = self.hold_rootfs(&id)?;
+        let container = self.container(&id)?;
         connectable(&container, &network)?;
         if is_member(self, &container, &network) {
             let why = format!("endpoint with name {} already exists in network {}", container.name, network.name);
             return Err(Failure::new(Kind::NotAllowed, why));
         }
-        let _held = self.hold_rootfs(&container.id)?;
-        if self.now(&container.id).is_running() {
+        // One that is restarting keeps its namespace, where it cannot be reached: that is refused, as exec is.
+        if self.now(&container.id).is_alive() {
             let mut wanted = self.attach_request(&container)?;
             wanted.joins = vec![Join { network: network.clone(), settings: asked }];
             let namespace = self.namespace_of(&container.id)?;

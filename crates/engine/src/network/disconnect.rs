@@ -14,20 +14,21 @@ impl Engine {
     /// It is not in there; it was created in the host's network; there is no such network or container.
     pub fn network_disconnect(&self, typed: &str, container: &str, force: bool) -> Result<()> {
         let network = self.networks.resolve(typed)?;
-        let container = match self.container(container) {
+        let id = match self.container(container) {
             Err(failure) if force && failure.kind == Kind::NotFound => return Ok(()),
-            found => found?,
+            found => found?.id,
         };
         if network.driver == "host" {
             let why = "cannot disconnect container from host network - container was created in host network mode";
             return Err(Failure::new(Kind::NotAllowed, why));
         }
+        let _held = self.hold_rootfs(&id)?;
+        let container = self.container(&id)?;
         if !is_member(self, &container, &network) {
             let why = format!("container {} is not connected to network {}", container.id, network.name);
             return Err(Failure::new(Kind::NotAllowed, why));
         }
-        let _held = self.hold_rootfs(&container.id)?;
-        if self.now(&container.id).is_running() {
+        if self.now(&container.id).is_alive() {
             let namespace = self.namespace_of(&container.id)?;
             self.networks.disconnect(&container.id, &network.id, Some(namespace.as_fd()), &|id| self.is_looked_after(id))?;
         }
