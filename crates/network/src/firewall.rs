@@ -151,12 +151,10 @@ pub(crate) fn apply(applied: &Path, here: &str, text: &str, force: bool) -> Resu
     }
     let before = generation();
     nft(&["-f", "-"], text)?;
-    // Ours is one change. Where there were more, somebody else was at it meanwhile, and the next command looks again.
+    // Ours is one change. Where there were more, somebody else was at it meanwhile: what is remembered is not what is now, and the next looks again.
     let after = generation();
-    if after != before.wrapping_add(1) && after != before {
-        return Ok(());
-    }
-    Ok(durable::replace_unflushed(applied, remembered(after).as_bytes(), 0o600)?)
+    let known = if after == before.wrapping_add(1) { after } else { before };
+    Ok(durable::replace_unflushed(applied, remembered(known).as_bytes(), 0o600)?)
 }
 
 /// 0 where the kernel does not say.

@@ -51,6 +51,8 @@ mod mounts;
 #[cfg(test)]
 mod networks;
 #[cfg(test)]
+mod networks_host;
+#[cfg(test)]
 mod populate;
 #[cfg(test)]
 mod refusals;
