@@ -106,7 +106,7 @@ impl Engine {
         let stage = match (self.container_meet(&id)?, condition) {
             (Meeting::Later(_), WaitCondition::NotRunning) => Stage::Done(self.now(&id).exit_code()),
             (Meeting::Later(expectation), _) => Stage::Unborn(Box::new(expectation)),
-            (Meeting::Now(client), condition) => living(client, condition)?,
+            (Meeting::Now(client), condition) => self.living(&id, client, condition)?,
         };
         Ok(Watch { id, condition, stage })
     }
@@ -130,7 +130,7 @@ impl Engine {
                     Met::Removed => Stage::Done(0),
                     Met::Over(code) => after(watch.condition, code),
                     Met::Born(client, call) => {
-                        let stage = living(client, watch.condition)?;
+                        let stage = self.living(&watch.id, client, watch.condition)?;
                         if let Some(call) = call {
                             call.answer();
                         }
@@ -153,13 +153,17 @@ impl Engine {
             ready = false;
         }
     }
-}
 
-/// A prepared monitor that is asked whether the container runs says no, so its end is waited for by the next exit.
-fn living(mut client: Client, condition: WaitCondition) -> Result<Stage> {
-    let wanted = if condition == WaitCondition::NotRunning { Condition::NotRunning } else { Condition::NextExit };
-    client.begin_wait(wanted)?;
-    Ok(Stage::Living(Box::new(client)))
+    /// A prepared monitor that is asked whether the container runs says no, so its end is waited for by the next exit.
+    fn living(&self, id: &str, mut client: Client, condition: WaitCondition) -> Result<Stage> {
+        let wanted = if condition == WaitCondition::NotRunning { Condition::NotRunning } else { Condition::NextExit };
+        match client.begin_wait(wanted) {
+            Ok(()) => Ok(Stage::Living(Box::new(client))),
+            // It ended while we asked; how, is on disk.
+            Err(stead_monitor::Error::Gone(_)) => Ok(after(condition, self.now(id).exit_code())),
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
 fn after(condition: WaitCondition, code: i32) -> Stage {
@@ -174,7 +178,11 @@ enum Ended {
 }
 
 fn ended(client: &mut Client) -> Result<Ended> {
-    let Some(frame) = client.next_frame()? else { return Ok(Ended::Unseen) };
+    let frame = match client.next_frame() {
+        Ok(Some(frame)) => frame,
+        Ok(None) | Err(stead_monitor::Error::Gone(_)) => return Ok(Ended::Unseen),
+        Err(error) => return Err(error.into()),
+    };
     if frame.kind != FrameKind::Exited {
         return Ok(Ended::NotYet);
     }
