@@ -51,7 +51,11 @@ impl Engine {
         asked::tidy(&self.run_root, &container.id, |exec| running.iter().any(|session| session.id == exec && session.exit_code.is_none()));
         let record = Record { id: new_id(&container.id)?, container: container.id.clone(), asked };
         let bytes = serde_json::to_vec(&record).map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
-        asked::save(&self.run_root, &container.id, &record.id, &bytes).map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
+        if let Err(error) = asked::save(&self.run_root, &container.id, &record.id, &bytes) {
+            // Its directory goes with a container that is removed at this moment: that is what is said then.
+            self.container(&container.id).and_then(|_there| self.check_exec(&container.id, typed))?;
+            return Err(Failure::new(Kind::Internal, error.to_string()));
+        }
         self.tell_exec_made(&container, &record.id, &record.asked.cmd);
         Ok(record.id)
     }

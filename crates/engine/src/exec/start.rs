@@ -37,8 +37,14 @@ impl Engine {
     pub fn exec_begin(&self, id: &str, start: ExecStart) -> Result<Started> {
         let record = self.exec_record(id)?;
         self.check_exec(&record.container, &record.container)?;
-        let claimed =
-            asked::claim(&self.run_root, &record.container, id).map_err(|error| Failure::new(Kind::Internal, error.to_string()))?;
+        let claimed = match asked::claim(&self.run_root, &record.container, id) {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                // As at its making: what was removed meanwhile is not there.
+                self.container(&record.container).and_then(|_there| self.check_exec(&record.container, &record.container))?;
+                return Err(Failure::new(Kind::Internal, error.to_string()));
+            }
+        };
         if !claimed {
             let runs = self.exec_sessions(&record.container).iter().any(|session| session.id == id && session.exit_code.is_none());
             let how = if runs { "is already running" } else { "has already run" };
