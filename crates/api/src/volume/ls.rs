@@ -1,13 +1,22 @@
 //! `GET /volumes`.
 
-use serde_json::{Value, json};
+use serde::Serialize;
+use stead_engine::volume::VolumeView;
 
 use crate::ask::Ask;
 use crate::reply::Reply;
 use crate::route::Answer;
 
+/// Docker's answer; no warnings are `null`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    volumes: Vec<VolumeView>,
+    warnings: Option<Vec<String>>,
+}
+
 pub(super) fn get(ask: &mut Ask) -> Answer {
     let list = ask.engine().volume_list(&ask.query().filters()?)?;
-    let warnings = if list.warnings.is_empty() { Value::Null } else { json!(list.warnings) };
-    Ok(Reply::json(200, &json!({ "Volumes": list.volumes, "Warnings": warnings })))
+    let warnings = (!list.warnings.is_empty()).then_some(list.warnings);
+    Ok(Reply::json(200, &Listed { volumes: list.volumes, warnings }))
 }

@@ -64,6 +64,9 @@ pub struct Summary {
     pub mounts: Vec<Value>,
 }
 
+/// From so many containers on two threads look at them.
+const SHARED_FROM: usize = 32;
+
 const FILTERS: [&str; 18] = [
     "id",
     "name",
@@ -100,23 +103,19 @@ impl Engine {
         let ancestors = self.ancestors(options)?;
         let everything = options.all || options.last.is_some() || ["status", "exited"].iter().any(|k| options.filters.has(k));
         let moment = Time::now();
-        let mut lines = Vec::new();
-        for container in containers {
-            if options.last.is_some_and(|n| lines.len() >= n) {
-                break;
-            }
+        let look = |container: &Container| -> Result<Option<Summary>> {
             let now = self.now(&container.id);
-            let wanted = (everything || now.is_alive()) && bounds.hold(&container) && matches(&options.filters, &container, &now);
-            let wanted = wanted && self.passes_network(&options.filters, &container);
+            let wanted = (everything || now.is_alive()) && bounds.hold(container) && matches(&options.filters, container, &now);
+            let wanted = wanted && self.passes_network(&options.filters, container);
             let descends = ancestors.as_ref().is_none_or(|ids| ids.contains(&container.image) || ids.contains(&container.config.image));
-            if wanted && descends {
-                let line = self.summary(&container, &now, moment, options.size)?;
-                if filter::ports(&options.filters, &line.ports) {
-                    lines.push(line);
-                }
+            if !wanted || !descends {
+                return Ok(None);
             }
-        }
-        Ok(lines)
+            let line = self.summary(container, &now, moment, options.size)?;
+            Ok(filter::ports(&options.filters, &line.ports).then_some(line))
+        };
+        let Some(last) = options.last else { return all(&containers, &look) };
+        containers.iter().filter_map(|container| look(container).transpose()).take(last).collect()
     }
 
     fn bounds(&self, options: &ListOptions) -> Result<Bounds> {
@@ -160,6 +159,21 @@ impl Engine {
             mounts: container.mounts.iter().map(stead_mount::view::inspect).collect(),
         })
     }
+}
+
+/// Looks at each. Of many, two threads do: what is read of each are a few small files.
+fn all(containers: &[Container], look: &(dyn Fn(&Container) -> Result<Option<Summary>> + Sync)) -> Result<Vec<Summary>> {
+    let each = |part: &[Container]| part.iter().filter_map(|container| look(container).transpose()).collect::<Result<Vec<_>>>();
+    if containers.len() < SHARED_FROM {
+        return each(containers);
+    }
+    let (first, second) = containers.split_at(containers.len() / 2);
+    std::thread::scope(|scope| {
+        let other = scope.spawn(|| each(second));
+        let mut lines = each(first)?;
+        lines.extend(other.join().unwrap_or_else(|_panic| each(second))?);
+        Ok(lines)
+    })
 }
 
 /// The command line as Docker shows it: arguments with a space stand in quotes.
