@@ -33,6 +33,8 @@ macro_rules! paths {
 paths!(Root {
     /// The marker: `{"format":1,"uuid":"…"}`. Nothing is deleted below a root that does not carry it.
     marker => "stead.json";
+    /// What the administrator has set, by `system config set`.
+    config => "config.json";
     /// The records.
     database => "stead.db";
     /// Freed when the disk is full, so that records can still be deleted.
@@ -45,6 +47,8 @@ paths!(Root {
     volumes_staging => "volumes/.staging";
     /// Volumes being deleted.
     volumes_trash => "volumes/.trash";
+    /// Volumes that were removed and can still be had back.
+    volumes_removed => "volumes/.removed";
     /// Manifests, configs and what is on its way to become an image.
     images => "images";
     /// Configs and manifests by digest.

@@ -130,6 +130,24 @@ pub fn parse_go_duration(text: &str) -> Option<i128> {
     Some(if negative { -nanos } else { nanos })
 }
 
+/// Reads how long something is kept: a Go duration that may also count days and weeks (`7d`, `2w`, `1d12h`), in nanoseconds; never negative.
+#[must_use]
+pub fn parse_age(text: &str) -> Option<i128> {
+    const DAY: i128 = 24 * 3600 * SECOND;
+    let mut total: i128 = 0;
+    let mut rest = text;
+    while let Some(at) = rest.find(['d', 'w']) {
+        let (number, tail) = rest.split_at(at);
+        let unit = if tail.starts_with('w') { 7 * DAY } else { DAY };
+        // Forty thousand years are enough, and far from what an addition could overflow.
+        let count: u32 = number.parse().ok().filter(|n| *n < 10_000_000 && !number.starts_with('+'))?;
+        total += i128::from(count) * unit;
+        rest = &tail[1..];
+    }
+    let smaller = if rest.is_empty() && !text.is_empty() { 0 } else { parse_go_duration(rest)? };
+    (smaller >= 0).then_some(total + smaller)
+}
+
 /// Go's way to print a duration: `1h30m0s`, `1.5s`, `100ms`, `0s`.
 #[must_use]
 pub fn go_duration(nanos: i128) -> String {
@@ -249,6 +267,18 @@ mod tests {
             (-SECOND, "-1s"),
         ] {
             assert_eq!(go_duration(nanos), want);
+        }
+    }
+
+    #[test]
+    fn ages_count_days_and_weeks_too() {
+        for (text, seconds) in
+            [("7d", 604_800), ("2w", 1_209_600), ("1d12h", 129_600), ("1w1d1m", 691_260), ("90m", 5400), ("0", 0), ("0d", 0)]
+        {
+            assert_eq!(parse_age(text), Some(seconds * SECOND), "{text}");
+        }
+        for text in ["", "d", "-1d", "-5m", "1d-5m", "1.5d", "7", "+1d", "99999999999d", "7 d", "1d7"] {
+            assert_eq!(parse_age(text), None, "{text:?}");
         }
     }
 

@@ -96,6 +96,14 @@ pub enum Error {
         #[source]
         source: serde_json::Error,
     },
+    /// What the administrator has set is no JSON object.
+    #[error("{} can not be understood: {reason}; correct it by hand, or move it away: then the defaults hold", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
     /// A file operation around the database failed.
     #[error(transparent)]
     Sys(#[from] stead_sys::Error),
@@ -111,7 +119,9 @@ impl Error {
             Self::NameTaken { .. } => Kind::Conflict,
             Self::Newer { .. } => Kind::Unsupported,
             Self::Sys(e) if e.io_kind() == std::io::ErrorKind::StorageFull => Kind::NoSpace,
-            Self::Database { .. } | Self::Damaged { .. } | Self::Bad(_) | Self::Encode { .. } | Self::Sys(_) => Kind::Internal,
+            Self::Database { .. } | Self::Damaged { .. } | Self::Config { .. } | Self::Bad(_) | Self::Encode { .. } | Self::Sys(_) => {
+                Kind::Internal
+            }
         }
     }
 }

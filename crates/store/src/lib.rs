@@ -10,6 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 mod checksum;
+pub mod config;
 mod damage;
 mod error;
 mod marker;

@@ -82,6 +82,7 @@ impl Volumes {
             // One that was never used may still be filled from an image, as where it came from.
             state: if content.entries == 0 && what.content.is_some() { State::New } else { State::Ready },
             populated_from: None,
+            protected: false,
         };
         sidecar::write(stage.path(), &volume)?;
         durable::sync_dir(&data).map_err(disk("adopt", name))?;

@@ -70,6 +70,7 @@ impl Volumes {
             anonymous: request.anonymous,
             state: State::New,
             populated_from: None,
+            protected: false,
         };
         self.place(&volume)?;
         self.store.publish(|tx| tx.put(&volume))?;

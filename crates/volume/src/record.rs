@@ -47,6 +47,9 @@ pub struct Volume {
     /// What it was populated from, e.g. the image path; for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub populated_from: Option<String>,
+    /// Whether nothing removes it, whatever is insisted on (`volume protect`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub protected: bool,
 }
 
 impl Record for Volume {

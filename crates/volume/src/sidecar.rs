@@ -92,6 +92,7 @@ fn adopt(root: &Root, name: &str) -> Result<Found> {
                 anonymous: false,
                 state: State::New,
                 populated_from: None,
+                protected: false,
             }))
         }
         _ => Ok(Found::Nothing),

@@ -1,6 +1,7 @@
 //! `stead system` and the commands about the whole engine: one verb a file.
 
 mod check;
+mod config;
 mod df;
 mod events;
 mod info;
@@ -25,6 +26,15 @@ pub(crate) static SYSTEM: Command = Command {
     name: "system",
     usage: "COMMAND",
     about: "Manage the engine",
-    act: Act::Group(&[&check::CHECK, &df::DF, &EVENTS, &INFO, &migrate_from::MIGRATE_FROM, &prune::PRUNE, &service::SERVICE]),
+    act: Act::Group(&[
+        &check::CHECK,
+        &config::CONFIG,
+        &df::DF,
+        &EVENTS,
+        &INFO,
+        &migrate_from::MIGRATE_FROM,
+        &prune::PRUNE,
+        &service::SERVICE,
+    ]),
     ..Command::NEW
 };

@@ -1,6 +1,7 @@
 //! The engine as a whole.
 
 pub mod check;
+pub mod config;
 pub mod df;
 pub mod events;
 mod host;
