@@ -65,8 +65,14 @@ from_room!(
     stead_mount::SpecError,
     stead_mount::activate::ActivateError,
     stead_runtime::capability::CapabilityError,
-    stead_volume::Error,
 );
+
+impl From<stead_volume::Error> for Failure {
+    fn from(error: stead_volume::Error) -> Self {
+        let (kind, hint) = (error.kind(), error.hint());
+        Self { hint, ..Self::new(kind, error.to_string()) }
+    }
+}
 
 impl From<stead_network::Error> for Failure {
     fn from(error: stead_network::Error) -> Self {

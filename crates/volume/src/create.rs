@@ -79,6 +79,7 @@ impl Volumes {
 
     /// The quick way for a volume that is whole and known: no lock, nothing written.
     pub(crate) fn indexed(&self, name: &str) -> Result<Option<Volume>> {
+        self.finish_renames()?;
         if !self.store.read(|tx| tx.exists(Volume::KIND, name))? || !self.path(name).is_dir() {
             return Ok(None);
         }

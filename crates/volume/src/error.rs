@@ -61,6 +61,56 @@ pub enum Error {
         /// Ids of the containers.
         users: Vec<String>,
     },
+    /// Nothing removes it.
+    #[error("remove {name}: volume is protected")]
+    Protected {
+        /// The volume.
+        name: String,
+    },
+    /// Nothing of that name or id waits to be had back.
+    #[error("no such volume in the trash: {name}")]
+    NotInTrash {
+        /// What was asked for.
+        name: String,
+    },
+    /// Several ids begin so.
+    #[error("{prefix} is the beginning of several ids in the trash")]
+    Ambiguous {
+        /// The beginning.
+        prefix: String,
+    },
+    /// The name that it shall have belongs to another volume.
+    #[error("{act} {name}: a volume named {taken} exists already")]
+    Taken {
+        /// The verb.
+        act: &'static str,
+        /// The volume.
+        name: String,
+        /// The name.
+        taken: String,
+    },
+    /// An interrupted renaming can not be finished.
+    #[error("volume {name}: a renaming of it was interrupted and can not be finished; `stead system check --repair` says why")]
+    Renaming {
+        /// The volume.
+        name: String,
+    },
+    /// A label that only the engine sets.
+    #[error("update {name}: the label {label} says that nobody named the volume; it is changed by giving it a name")]
+    Reserved {
+        /// The volume.
+        name: String,
+        /// The label.
+        label: &'static str,
+    },
+    /// The volume that is renamed is not idle.
+    #[error("rename {name}: volume is in use - [{}]", users.join(", "))]
+    Busy {
+        /// The volume.
+        name: String,
+        /// Ids of the containers that run, or are about to.
+        users: Vec<String>,
+    },
     /// Something is mounted on or below it on this host.
     #[error("remove {name}: volume has active mounts: {}", at.display())]
     Mounted {
@@ -135,21 +185,36 @@ pub enum Error {
 }
 
 impl Error {
+    /// What to do next.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Protected { name } => format!("no flag removes it; 'stead volume unprotect {name}' first"),
+            Self::NotInTrash { .. } => "'stead volume trash ls' shows what can be had back".to_owned(),
+            Self::Ambiguous { .. } => "give more of it, or the name".to_owned(),
+            Self::Taken { act: "undelete", name, .. } => format!("give it another name: 'stead volume undelete {name} NEWNAME'"),
+            Self::Busy { .. } => "stop these containers first; they start with the new name afterwards".to_owned(),
+            _ => return None,
+        })
+    }
+
     /// The universal kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
         match self {
             Self::Name { source, .. } => source.kind(),
             Self::Options { source, .. } => source.kind(),
-            Self::Driver { .. } | Self::NotFound { .. } => Kind::NotFound,
-            Self::OtherDriver { .. } | Self::Changed { .. } => Kind::Conflict,
-            Self::InUse { .. } | Self::Mounted { .. } => Kind::InUse,
+            Self::Driver { .. } | Self::NotFound { .. } | Self::NotInTrash { .. } => Kind::NotFound,
+            Self::OtherDriver { .. } | Self::Changed { .. } | Self::Protected { .. } => Kind::Conflict,
+            Self::Taken { .. } => Kind::Exists,
+            Self::Ambiguous { .. } | Self::Reserved { .. } => Kind::Invalid,
+            Self::InUse { .. } | Self::Mounted { .. } | Self::Busy { .. } => Kind::InUse,
             Self::Foreign { .. } => Kind::NotAllowed,
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::Activate(e) => e.kind(),
             Self::Store(e) => e.kind(),
             Self::Populate { source, .. } | Self::Disk { source, .. } | Self::Sys(source) if is_full(source) => Kind::NoSpace,
-            Self::Sidecar { .. } | Self::Populate { .. } | Self::Disk { .. } | Self::Sys(_) => Kind::Internal,
+            Self::Sidecar { .. } | Self::Renaming { .. } | Self::Populate { .. } | Self::Disk { .. } | Self::Sys(_) => Kind::Internal,
         }
     }
 }

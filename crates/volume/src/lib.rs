@@ -14,9 +14,13 @@ mod populate;
 mod record;
 mod recover;
 mod remove;
+mod removed;
+mod rename;
 mod sidecar;
 mod staging;
 pub mod trash;
+mod undelete;
+mod update;
 mod volumes;
 
 pub use adopt::{Adopt, Adopted, free_bytes};
@@ -25,7 +29,10 @@ pub use error::{Error, Result};
 pub use populate::{Populate, Populated, When};
 pub use record::{ANONYMOUS_LABEL, LOCAL, State, Volume};
 pub use recover::Finding;
-pub use remove::Removed;
+pub use remove::{Removal, Removed};
+pub use removed::Kept;
+pub use undelete::Undeleted;
+pub use update::Update;
 pub use volumes::Volumes;
 
 #[cfg(test)]

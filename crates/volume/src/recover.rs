@@ -6,7 +6,7 @@ use stead_sys::durable;
 use crate::error::disk;
 use crate::record::Volume;
 use crate::sidecar::{self, Found};
-use crate::{Error, Result, Volumes, populate, staging, trash};
+use crate::{Error, Result, Volumes, populate, removed, staging, trash};
 
 /// One thing that is not as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +53,7 @@ impl Volumes {
 
     fn inspect_all(&self, repair: bool) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
+        self.inspect_renames(repair, &mut findings)?;
         for name in self.names()? {
             // One volume that resists must not hide the others.
             if let Err(e) = self.inspect_one(&name, repair, &mut findings) {
@@ -61,6 +62,12 @@ impl Volumes {
         }
         self.inspect_records(repair, &mut findings)?;
         self.inspect_staging(repair, &mut findings)?;
+        for area in self.areas() {
+            for path in removed::strangers(&area)? {
+                let problem = "it lies among the removed volumes and is none; it is kept, move it away".to_owned();
+                findings.push(Finding { subject: path.display().to_string(), problem, repaired: false });
+            }
+        }
         Ok(findings)
     }
 
@@ -109,6 +116,16 @@ impl Volumes {
             let repaired = repair && self.finish_left_over(name)?;
             found("it was being populated when that was interrupted".to_owned(), repaired);
         }
+        if self.root.volume(name).join(removed::NOTE).symlink_metadata().is_ok() {
+            // A removal that is at work has the lock until the note is out of sight with everything else.
+            let _lock = self.lock(name)?;
+            if self.root.volume(name).join(removed::NOTE).symlink_metadata().is_ok() {
+                if repair {
+                    removed::strip(&self.root.volume(name)).map_err(disk("repair", name))?;
+                }
+                found("its removal, or that it is back, was interrupted".to_owned(), repair);
+            }
+        }
         for litter in durable::temporaries(&self.root.volume(name))? {
             if repair {
                 // Under the lock nobody is writing the sidecar, so this is nobody's.
@@ -116,6 +133,19 @@ impl Volumes {
                 durable::remove_file(&litter)?;
             }
             found(format!("{} was left by an interrupted write", litter.display()), repair);
+        }
+        Ok(())
+    }
+
+    /// Volumes whose records have a new name and whose directories have not.
+    fn inspect_renames(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
+        for name in self.renames()? {
+            let outcome = if repair { self.finish_rename(&name) } else { Ok(false) };
+            let problem = match &outcome {
+                Err(e) => format!("its renaming was interrupted: {e}"),
+                Ok(_) => "its renaming was interrupted".to_owned(),
+            };
+            findings.push(Finding { subject: name, problem, repaired: outcome.unwrap_or(false) });
         }
         Ok(())
     }

@@ -72,6 +72,14 @@ pub(crate) fn look(root: &Root, name: &str) -> Result<Found> {
     }
 }
 
+/// The volume that the sidecar in a directory describes, under the name it has there; `None` where it can not be believed.
+pub(crate) fn read_in(directory: &Path) -> Option<Volume> {
+    let mut bytes = Vec::with_capacity(1024);
+    std::fs::File::open(directory.join("volume.json")).ok()?.take(LENGTH_MAX).read_to_end(&mut bytes).ok()?;
+    serde_json::from_slice::<Form>(&bytes).ok().filter(|form| form.version <= Volume::VERSION)?;
+    serde_json::from_slice(&bytes).ok()
+}
+
 fn adopt(root: &Root, name: &str) -> Result<Found> {
     let data = root.volume_data(name);
     match data.symlink_metadata() {

@@ -18,6 +18,8 @@ use crate::{Error, Result, staging};
 
 /// From so many volumes on two threads look for them.
 const SHARED_FROM: usize = 512;
+/// So many times an interrupted renaming is tried to be finished before a volume is used.
+const RENAMES_WAITED_FOR: usize = 200;
 
 /// The volumes of one root. Holds no state: the disk is the truth.
 #[derive(Debug, Clone)]
@@ -39,6 +41,7 @@ impl Volumes {
     /// # Errors
     /// [`Error::NotFound`]; [`Error::Sidecar`] when nothing on the disk or in the records can be believed.
     pub fn get(&self, name: &str) -> Result<Volume> {
+        self.finish_renames()?;
         self.find(name)?.ok_or_else(|| Error::NotFound { name: name.to_owned() })
     }
 
@@ -47,6 +50,7 @@ impl Volumes {
     /// # Errors
     /// The volumes' directory can not be read.
     pub fn list(&self) -> Result<Vec<Result<Volume>>> {
+        self.finish_renames()?;
         let names = self.names()?;
         let find = |names: &[String]| -> Vec<_> { names.iter().filter_map(|name| self.find(name).transpose()).collect() };
         if names.len() < SHARED_FROM {
@@ -161,14 +165,37 @@ impl Volumes {
         Ok(names)
     }
 
-    /// Held by whoever makes, fills or removes the volume of this name.
+    /// Held by whoever makes, fills, renames or removes the volume of this name. Nobody's renaming of it is half done then.
     pub(crate) fn lock(&self, name: &str) -> Result<Lock> {
+        let mut locks = self.lock_all(&[name])?;
+        locks.pop().map(|(_, lock)| lock).ok_or_else(|| Error::NotFound { name: name.to_owned() })
+    }
+
+    /// The locks of several names, taken in an order that all agree on.
+    pub(crate) fn lock_all<'a>(&self, names: &[&'a str]) -> Result<Vec<(&'a str, Lock)>> {
+        let mut names = names.to_vec();
+        names.sort_unstable_by_key(|name| short_name(name));
+        names.dedup_by_key(|name| short_name(name));
+        for _ in 0..RENAMES_WAITED_FOR {
+            self.finish_renames()?;
+            let locks = names.iter().map(|name| Ok((*name, Lock::exclusive(&self.lock_path(name)?)?))).collect::<Result<Vec<_>>>()?;
+            // Whoever had the lock before us may have been killed in the middle.
+            if !self.is_being_renamed(&names)? {
+                return Ok(locks);
+            }
+            drop(locks);
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        Err(Error::Renaming { name: names.first().copied().unwrap_or_default().to_owned() })
+    }
+
+    pub(crate) fn lock_path(&self, name: &str) -> Result<PathBuf> {
         staging::make(&self.run_root.locks(), 0o711)?;
-        Ok(Lock::exclusive(&self.run_root.locks().join(format!("volume-{}", short_name(name))))?)
+        Ok(self.run_root.locks().join(format!("volume-{}", short_name(name))))
     }
 }
 
 /// Names may be 255 bytes long, and a file name with a prefix may not; a shared lock of two such volumes only makes one wait.
-fn short_name(name: &str) -> &str {
+pub(crate) fn short_name(name: &str) -> &str {
     name.get(..200).unwrap_or(name)
 }

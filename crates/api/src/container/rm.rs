@@ -15,7 +15,7 @@ pub(super) fn delete(ask: &mut Ask) -> Answer {
         ask.engine().container_resolve(id)?;
         return Err(Failure::invalid(format!("Could not get parent for /{}: links are not supported", id.trim_start_matches('/'))));
     }
-    let options = RemoveOptions { force: query.flag("force"), volumes: query.flag("v") };
+    let options = RemoveOptions { force: query.flag("force"), volumes: query.flag("v"), now: false };
     ask.engine().container_remove(ask.param("id"), options)?;
     Ok(Reply::empty(204))
 }

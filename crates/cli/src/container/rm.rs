@@ -15,11 +15,12 @@ pub(crate) const BASE: Command = Command {
     usage: "[OPTIONS] CONTAINER [CONTAINER...]",
     about: "Remove one or more containers",
     long: "A running container is refused unless --force kills it first. Volumes stay: --volumes removes those that have no name of\n\
-           their own and that no other container uses.",
+           their own and that no other container uses; for a while they can be had back with 'stead volume undelete'.",
     also: &["stead container rm", "stead container remove", "stead rm"],
     flags: &[&[
         switch("force", Some('f'), "Force the removal of a running container (uses SIGKILL)"),
         switch("link", Some('l'), "Remove the specified link").hidden(),
+        switch("now", None, "With --volumes: give their space back at once; they cannot be had back"),
         switch("volumes", Some('v'), "Remove anonymous volumes associated with the container"),
     ]],
     arity: Arity::AtLeast(1),
@@ -36,7 +37,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     if matches.on("link") {
         return Err(Failure::error("option \"--link\" is not supported: there are no links between containers"));
     }
-    let options = RemoveOptions { force: matches.on("force"), volumes: matches.on("volumes") };
+    let options = RemoveOptions { force: matches.on("force"), volumes: matches.on("volumes"), now: matches.on("now") };
     let engine = context.engine()?;
     let outcome = each(&matches.args, |name| {
         match engine.container_remove(name, options) {

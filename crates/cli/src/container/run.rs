@@ -87,7 +87,7 @@ fn give_up(engine: &Engine, id: &str, remove: bool, failure: stead_engine::Failu
     if !remove {
         return shown;
     }
-    match engine.container_remove(id, RemoveOptions { force: true, volumes: true }) {
+    match engine.container_remove(id, RemoveOptions { force: true, volumes: true, now: false }) {
         // The monitor's own clean-up may have been faster.
         Err(also) if also.kind != stead_base::Kind::NotFound => {
             shown.with_hint(format!("the container stays, because removing it failed: {also}"))

@@ -24,6 +24,7 @@ pub(super) static PRUNE: Command = Command {
         switch("all", Some('a'), "Remove all unused images not just dangling ones"),
         FILTER_LONG,
         switch("force", Some('f'), "Do not prompt for confirmation"),
+        switch("now", None, "With --volumes: give their space back at once; they cannot be had back"),
         switch("volumes", None, "Prune anonymous volumes"),
     ]],
     arity: Arity::Exactly(0),
@@ -33,7 +34,12 @@ pub(super) static PRUNE: Command = Command {
 };
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
-    let prune = SystemPrune { all_images: matches.on("all"), volumes: matches.on("volumes"), filters: listing::filters(matches)? };
+    let prune = SystemPrune {
+        all_images: matches.on("all"),
+        volumes: matches.on("volumes"),
+        filters: listing::filters(matches)?,
+        now: matches.on("now"),
+    };
     if prune.volumes && prune.filters.has("until") {
         return Err(Failure::plain(1, "ERROR: The \"until\" filter is not supported with \"--volumes\""));
     }

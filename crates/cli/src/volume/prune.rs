@@ -19,6 +19,7 @@ pub(super) static PRUNE: Command = Command {
         switch("all", Some('a'), "Remove all unused volumes, not just anonymous ones"),
         FILTER_LONG,
         switch("force", Some('f'), "Do not prompt for confirmation"),
+        switch("now", None, "Give the space back at once; the volumes cannot be had back"),
     ]],
     arity: Arity::Exactly(0),
     examples: &[("Everything unused that is labelled for it, without asking", "stead volume prune -a -f --filter label=scratch")],
@@ -49,7 +50,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
             return Err(Failure::plain(1, "volume prune has been cancelled"));
         }
     }
-    let pruned = engine.volume_prune(&filters, all)?;
+    let pruned = engine.volume_prune(&filters, all, matches.on("now"))?;
     crate::roles::sweep_later(&engine);
     if !pruned.deleted.is_empty() {
         output::line(&format!("Deleted Volumes:\n{}\n", pruned.deleted.join("\n")))?;

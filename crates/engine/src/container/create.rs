@@ -9,6 +9,8 @@ use super::check;
 use super::config::{Config, HostConfig, NetworkingConfig};
 use super::merge;
 use super::record::{Container, VOLUME_KIND};
+use super::remove::Fate;
+use crate::volume::VolumeRemove;
 use crate::{Engine, Failure, Result};
 
 /// What a container shall be.
@@ -71,7 +73,7 @@ impl Engine {
         let whole =
             stead_layer::writable::ensure(&self.root, &container.id).map_err(Failure::from).and_then(|_| self.populate_volumes(&container));
         if let Err(failure) = whole {
-            drop(self.remove_held(&container, true, held));
+            drop(self.remove_held(&container, Fate::UNBORN, held));
             self.take_back(&made);
             return Err(failure);
         }
@@ -150,7 +152,7 @@ impl Engine {
     /// Removes volumes that a failed create had made. One that somebody else uses by now stays.
     pub(super) fn take_back(&self, made: &[String]) {
         for name in made {
-            drop(self.remove_volume(name, false));
+            drop(self.remove_volume(name, VolumeRemove { force: false, now: true }, "create"));
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use stead_layer::writable::{self, Hold};
 
+use super::remove::Fate;
 use crate::{Engine, Result};
 
 /// A monitor waits for who follows its container, and a start waits two seconds for that monitor: who follows must not wait for the start that long.
@@ -35,7 +36,7 @@ impl Engine {
         };
         let Some(held) = hold(&container.id)? else { return Ok(()) };
         if container.host.auto_remove {
-            return self.remove_held(&container, true, held).map(drop);
+            return self.remove_held(&container, Fate::WITH_CONTAINER, held).map(drop);
         }
         if self.now(&container.id).is_kept() {
             return Ok(());

@@ -4,6 +4,7 @@ use stead_base::Kind;
 use stead_layer::writable;
 
 use super::record::{Container, Removed, VOLUME_KIND};
+use crate::volume::VolumeRemove;
 use crate::{Engine, Failure, Result};
 
 /// So many removals are remembered before the finished ones are forgotten.
@@ -18,6 +19,35 @@ pub struct RemoveOptions {
     pub force: bool,
     /// Remove the volumes that nobody named and nobody else uses.
     pub volumes: bool,
+    /// These volumes cannot be had back.
+    pub now: bool,
+}
+
+/// What becomes of the volumes that nobody named and nobody else uses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// They stay.
+    Stay,
+    /// They are removed.
+    Gone {
+        /// They cannot be had back.
+        now: bool,
+        /// By what they are removed, for people.
+        why: &'static str,
+    },
+}
+
+impl Fate {
+    /// The end of a container that was started with `--rm`.
+    pub(crate) const WITH_CONTAINER: Self = Self::Gone { now: false, why: "run --rm" };
+    /// Of a container that never was: nobody wrote to them.
+    pub(crate) const UNBORN: Self = Self::Gone { now: true, why: "create" };
+}
+
+impl RemoveOptions {
+    fn fate(self) -> Fate {
+        if self.volumes { Fate::Gone { now: self.now, why: "rm -v" } } else { Fate::Stay }
+    }
 }
 
 impl Engine {
@@ -32,7 +62,7 @@ impl Engine {
         let container = self.container(typed)?;
         for _ in 0..STARTED_AGAIN_MAX {
             self.end_for_removal(&container, options.force)?;
-            if self.remove_stopped(&container, options.volumes)? {
+            if self.remove_stopped(&container, options.fate())? {
                 return Ok(());
             }
             // Somebody started it after we had looked.
@@ -96,22 +126,22 @@ impl Engine {
     }
 
     /// The common end of `rm` and a failed create. False, and nothing done, where it has been started meanwhile: who starts it has the same lock.
-    pub(crate) fn remove_stopped(&self, container: &Container, volumes: bool) -> Result<bool> {
+    pub(crate) fn remove_stopped(&self, container: &Container, fate: Fate) -> Result<bool> {
         let held = self.hold_rootfs(&container.id)?;
-        self.remove_held(container, volumes, held)
+        self.remove_held(container, fate, held)
     }
 
     /// The same with the lock held.
-    pub(super) fn remove_held(&self, container: &Container, volumes: bool, held: writable::Hold) -> Result<bool> {
+    pub(super) fn remove_held(&self, container: &Container, fate: Fate, held: writable::Hold) -> Result<bool> {
         if self.now(&container.id).is_kept() {
             return Ok(false);
         }
         self.release_mounts(container)?;
         self.release_network(container)?;
         self.unmake(&container.id, Some(container), held)?;
-        if volumes {
+        if let Fate::Gone { now, why } = fate {
             for name in container.anonymous_volumes() {
-                self.remove_unused_volume(name)?;
+                self.remove_unused_volume(name, VolumeRemove { force: false, now }, why)?;
             }
         }
         Ok(true)
@@ -181,15 +211,15 @@ impl Engine {
         Ok(records.into_iter().flatten().map(|removed| removed.id).collect())
     }
 
-    /// Somebody else may use it by now (`--volumes-from`): then it stays, silently, as in Docker.
-    fn remove_unused_volume(&self, name: &str) -> Result<()> {
+    /// Somebody else may use it by now (`--volumes-from`): then it stays, silently, as in Docker. So does one that is protected.
+    fn remove_unused_volume(&self, name: &str, how: VolumeRemove, why: &str) -> Result<()> {
         let used = self.store.read(|tx| Ok::<_, Failure>(!tx.referrers(VOLUME_KIND, name)?.is_empty()))?;
         if used {
             return Ok(());
         }
-        match self.remove_volume(name, false) {
-            Ok(()) => Ok(()),
-            Err(error) if matches!(error.kind(), Kind::InUse | Kind::NotFound) => Ok(()),
+        match self.remove_volume(name, how, why) {
+            Ok(_) => Ok(()),
+            Err(error) if matches!(error.kind(), Kind::InUse | Kind::NotFound | Kind::Conflict) => Ok(()),
             Err(error) => Err(error.into()),
         }
     }

@@ -29,7 +29,7 @@ impl Engine {
             Err(failure) => {
                 // Whoever waits for the removal of a container of --rm must not wait for ever because it never ran.
                 if container.host.auto_remove {
-                    drop(self.remove_stopped(&container, true));
+                    drop(self.remove_stopped(&container, super::remove::Fate::WITH_CONTAINER));
                 }
                 Err(failure)
             }

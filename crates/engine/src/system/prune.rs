@@ -20,6 +20,8 @@ pub struct SystemPrune {
     pub volumes: bool,
     /// `label`, `label!`, `until`.
     pub filters: Filters,
+    /// Volumes cannot be had back.
+    pub now: bool,
 }
 
 /// What would go.
@@ -75,7 +77,7 @@ impl Engine {
         let mut pruned = SystemPruned { containers: containers.deleted, reclaimed: containers.reclaimed, ..SystemPruned::default() };
         pruned.networks = self.network_prune(&prune.filters)?;
         if prune.volumes {
-            let volumes = self.volume_prune(&labels(&prune.filters), false)?;
+            let volumes = self.volume_prune(&labels(&prune.filters), false, prune.now)?;
             pruned.volumes = volumes.deleted;
             pruned.reclaimed += volumes.reclaimed;
         }

@@ -3,10 +3,17 @@
 mod create;
 mod inspect;
 pub mod list;
+mod protect;
 pub mod prune;
 mod remove;
+mod rename;
+pub mod trash;
+mod undelete;
+mod update;
 pub mod view;
 
 pub use prune::{Candidate, Pruned};
+pub use remove::VolumeRemove;
 pub use stead_volume::CreateRequest;
+pub use undelete::Undeleted;
 pub use view::VolumeView;

@@ -4,6 +4,7 @@ use stead_base::Kind;
 use stead_base::filter::Filters;
 use stead_volume::Volume;
 
+use super::VolumeRemove;
 use crate::emit::owned;
 use crate::{Engine, Failure, Result};
 
@@ -50,19 +51,21 @@ impl Engine {
         Ok(candidates)
     }
 
-    /// Removes what the plan names. A volume that got a user in between stays.
+    /// Removes what the plan names. A volume that got a user in between stays, and one that is protected. What goes can be had back for a
+    /// while unless `now`; `reclaimed` is what it holds in either case, and the disk has it back when nobody can have it back.
     ///
     /// # Errors
     /// As [`Engine::volume_prune_plan`]; a removal failed.
-    pub fn volume_prune(&self, filters: &Filters, all: bool) -> Result<Pruned> {
+    pub fn volume_prune(&self, filters: &Filters, all: bool, now: bool) -> Result<Pruned> {
         let mut pruned = Pruned::default();
+        let how = VolumeRemove { force: false, now };
         for candidate in self.volume_prune_plan(filters, all)? {
-            match self.remove_volume(&candidate.name, false) {
-                Ok(()) => {
+            match self.remove_volume(&candidate.name, how, "volume prune") {
+                Ok(_) => {
                     pruned.reclaimed += candidate.size;
                     pruned.deleted.push(candidate.name);
                 }
-                Err(error) if matches!(error.kind(), Kind::InUse | Kind::NotFound) => {}
+                Err(error) if matches!(error.kind(), Kind::InUse | Kind::NotFound | Kind::Conflict) => {}
                 Err(error) => return Err(error.into()),
             }
         }
@@ -72,5 +75,9 @@ impl Engine {
 }
 
 pub(crate) fn goes(volume: &Volume, filters: &Filters, all: bool) -> bool {
-    volume.driver == "local" && volume.options.is_empty() && (all || volume.anonymous) && filters.labels(&volume.labels)
+    !volume.protected
+        && volume.driver == "local"
+        && volume.options.is_empty()
+        && (all || volume.anonymous)
+        && filters.labels(&volume.labels)
 }

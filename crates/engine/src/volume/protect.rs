@@ -1,0 +1,21 @@
+//! `volume protect` and `volume unprotect`.
+
+use stead_volume::Update;
+
+use super::VolumeView;
+use crate::{Engine, Result};
+
+impl Engine {
+    /// From now on nothing removes the volume: no flag of `volume rm`, no prune, no `down -v`, no `rm -v`. Or, with `protected` false, it is like any other.
+    ///
+    /// # Errors
+    /// No such volume.
+    pub fn volume_protect(&self, name: &str, protected: bool) -> Result<VolumeView> {
+        let (volume, is_changed) = self.volumes.update(name, &Update { protected: Some(protected), ..Update::default() })?;
+        if is_changed {
+            let action = if protected { "protect" } else { "unprotect" };
+            self.emit_volume(name, action, &[("driver", &volume.driver)]);
+        }
+        Ok(self.view(&volume))
+    }
+}

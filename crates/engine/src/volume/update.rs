@@ -1,0 +1,22 @@
+//! `volume update`: the labels of a volume that is there.
+
+use std::collections::BTreeMap;
+
+use stead_volume::Update;
+
+use super::VolumeView;
+use crate::{Engine, Result};
+
+impl Engine {
+    /// Sets and takes away labels. Containers that use the volume do not notice.
+    ///
+    /// # Errors
+    /// No such volume; the label that says that nobody named it.
+    pub fn volume_update(&self, name: &str, labels: BTreeMap<String, String>, labels_gone: Vec<String>) -> Result<VolumeView> {
+        let (volume, is_changed) = self.volumes.update(name, &Update { labels, labels_gone, protected: None })?;
+        if is_changed {
+            self.emit_volume(name, "update", &[("driver", &volume.driver)]);
+        }
+        Ok(self.view(&volume))
+    }
+}
