@@ -171,6 +171,7 @@ fn offers(what: Completes, words: &[String]) -> Vec<String> {
         Completes::Running => named(words, false, containers),
         Completes::Images => named(words, true, images),
         Completes::Volumes => named(words, true, volumes),
+        Completes::Trashed => named(words, true, trashed),
         Completes::Networks => named(words, true, networks),
         Completes::Objects => {
             let mut all = named(words, true, containers);
@@ -202,6 +203,10 @@ fn images(engine: &stead_engine::Engine, all: bool) -> Option<Vec<String>> {
 
 fn volumes(engine: &stead_engine::Engine, _all: bool) -> Option<Vec<String>> {
     Some(engine.volume_list(&Filters::default()).ok()?.volumes.into_iter().map(|v| v.name).collect())
+}
+
+fn trashed(engine: &stead_engine::Engine, _all: bool) -> Option<Vec<String>> {
+    engine.volume_trash_names().ok()
 }
 
 fn networks(engine: &stead_engine::Engine, _all: bool) -> Option<Vec<String>> {

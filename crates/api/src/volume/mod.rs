@@ -3,8 +3,13 @@
 mod create;
 mod inspect;
 mod ls;
+mod protect;
 mod prune;
+mod rename;
 mod rm;
+mod trash;
+mod undelete;
+mod unprotect;
 mod update;
 
 use hyper::Method;
@@ -20,4 +25,14 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/volumes/prune", prune::post).since(Version(1, 25)),
     route(Method::PUT, "/volumes/{name*}", update::put).since(Version(1, 42)),
     route(Method::DELETE, "/volumes/{name*}", rm::delete),
+    route(Method::GET, "/stead/volumes/trash", trash::ls::get),
+    route(Method::GET, "/stead/volumes/trash/{id}/json", trash::inspect::get),
+    route(Method::POST, "/stead/volumes/trash/empty", trash::empty::post),
+    route(Method::POST, "/stead/volumes/prune", prune::post_now),
+    route(Method::POST, "/stead/volumes/undelete", undelete::post),
+    route(Method::POST, "/stead/volumes/{name}/protect", protect::post),
+    route(Method::POST, "/stead/volumes/{name}/rename", rename::post),
+    route(Method::POST, "/stead/volumes/{name}/unprotect", unprotect::post),
+    route(Method::POST, "/stead/volumes/{name}/update", update::post),
+    route(Method::DELETE, "/stead/volumes/{name}", rm::delete_now),
 ];

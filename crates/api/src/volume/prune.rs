@@ -1,4 +1,4 @@
-//! `POST /volumes/prune`.
+//! `POST /volumes/prune`, and below `/stead` the same with `all` and `now`.
 
 use serde_json::json;
 
@@ -10,6 +10,15 @@ use crate::version::Version;
 pub(super) fn post(ask: &mut Ask) -> Answer {
     // Clients before 1.42 know no other prune than that of all unused volumes.
     let all = ask.version() < Version(1, 42);
-    let pruned = ask.engine().volume_prune(&ask.query().filters()?, all, false)?;
+    prune(ask, all, false)
+}
+
+pub(super) fn post_now(ask: &mut Ask) -> Answer {
+    let (all, now) = (ask.query().flag("all"), ask.query().flag("now"));
+    prune(ask, all, now)
+}
+
+fn prune(ask: &mut Ask, all: bool, now: bool) -> Answer {
+    let pruned = ask.engine().volume_prune(&ask.query().filters()?, all, now)?;
     Ok(Reply::json(200, &json!({ "VolumesDeleted": pruned.deleted, "SpaceReclaimed": pruned.reclaimed })))
 }

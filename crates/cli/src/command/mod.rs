@@ -82,6 +82,8 @@ pub(crate) enum Completes {
     Images,
     /// Volumes.
     Volumes,
+    /// Removed volumes that can be had back.
+    Trashed,
     /// Networks.
     Networks,
     /// Containers, images and volumes.

@@ -18,7 +18,8 @@ pub(super) static DF: Command = Command {
     name: "df",
     usage: "[OPTIONS]",
     about: "Show disk usage",
-    long: "Reclaimable is what images, containers and volumes hold that nothing uses.",
+    long: "Reclaimable is what images, containers and volumes hold that nothing uses. Removed volumes that can still be had back have a line of\n\
+           their own; 'stead volume trash empty' frees what they hold.",
     flags: &[&[FORMAT_LIST, switch("verbose", Some('v'), "Show detailed information on space usage")]],
     arity: Arity::Exactly(0),
     examples: &[("Every image, container and volume with its size", "stead system df -v")],
@@ -87,7 +88,17 @@ fn summary(usage: &DiskUsage) -> Vec<Row> {
             reclaimable: usage.volumes.iter().filter(|v| !used(v)).map(volume_size).sum(),
         },
     ];
-    sums.iter().map(Sum::row).collect()
+    let removed = &usage.removed_volumes;
+    let in_trash: u64 = removed.iter().filter_map(|one| u64::try_from(one.size).ok()).sum();
+    // Docker has no such line, so it is only there where there is something to say.
+    let trash = (!removed.is_empty()).then(|| Sum {
+        kind: "Removed Volumes",
+        count: removed.len(),
+        active: 0,
+        size: in_trash,
+        reclaimable: in_trash,
+    });
+    sums.iter().chain(&trash).map(Sum::row).collect()
 }
 
 impl Sum {
@@ -128,8 +139,17 @@ fn verbose(usage: &DiskUsage) -> String {
         let held = u64::try_from(held).map_or_else(|_unknown| "N/A".to_owned(), size::human);
         volumes.push_str(&format!("{}\t{links}\t{held}\n", volume.name));
     }
+    let mut trash = String::new();
+    if !usage.removed_volumes.is_empty() {
+        let mut lines = String::from("ID\tVOLUME NAME\tSIZE\tKEPT UNTIL\n");
+        for one in &usage.removed_volumes {
+            let held = u64::try_from(one.size).map_or_else(|_unknown| "N/A".to_owned(), size::human);
+            lines.push_str(&format!("{}\t{}\t{held}\t{}\n", ids::short(&one.id), one.name, one.keep_until));
+        }
+        trash = format!("\nRemoved Volumes space usage:\n\n{}", table::align(&lines));
+    }
     format!(
-        "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}",
+        "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}{trash}",
         table::align(&images),
         table::align(&containers),
         table::align(&volumes)

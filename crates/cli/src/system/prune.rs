@@ -18,7 +18,7 @@ pub(super) static PRUNE: Command = Command {
     usage: "[OPTIONS]",
     about: "Remove unused data",
     long: "Containers that do not run, networks that no container uses and images without a name go; with --all every image that no container\n\
-           uses, with --volumes also anonymous volumes. A volume that has a name of its own is never removed by this command.\n\
+           uses, with --volumes also anonymous volumes, which can be had back for a while (see 'stead volume trash'). A volume that has a name of its own is never removed by this command.\n\
            Before it asks, it lists what would go. Filters: until=TIME (not with --volumes), label=KEY[=VALUE], label!=KEY[=VALUE].",
     flags: &[&[
         switch("all", Some('a'), "Remove all unused images not just dangling ones"),
@@ -53,6 +53,9 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     }
     let pruned = engine.system_prune(&prune)?;
     crate::roles::sweep_later(&engine);
+    if pruned.kept > 0 {
+        output::warn(&crate::volume::prune::in_trash(pruned.kept));
+    }
     for (title, names) in
         [("Deleted Containers:", &pruned.containers), ("Deleted Networks:", &pruned.networks), ("Deleted Volumes:", &pruned.volumes)]
     {

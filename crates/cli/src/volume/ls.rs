@@ -25,6 +25,7 @@ pub(super) static LS: Command = Command {
     examples: &[
         ("Volumes that no container uses", "stead volume ls -f dangling=true"),
         ("Names and mount points", "stead volume ls --format '{{.Name}}: {{.Mountpoint}}'"),
+        ("Which are protected", "stead volume ls --format 'table {{.Name}}\\t{{.Protected}}'"),
     ],
     act: Act::Run(run),
     ..Command::NEW
@@ -42,6 +43,7 @@ const LAYOUT: Layout = Layout {
         ("Group", "GROUP"),
         ("Availability", "AVAILABILITY"),
         ("Status", "STATUS"),
+        ("Protected", "PROTECTED"),
     ],
     table: "{{.Driver}}\\t{{.Name}}",
     raw: "name: {{.Name}}\\ndriver: {{.Driver}}\\n",
@@ -59,6 +61,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         .volumes
         .into_iter()
         .map(|volume| {
+            let protected = volume.status.as_ref().is_some_and(|status| status.contains_key("Protected"));
             let labels: BTreeMap<String, String> = volume.labels.unwrap_or_default();
             let fields = vec![
                 ("Availability", na()),
@@ -68,6 +71,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
                 ("Links", na()),
                 ("Mountpoint", volume.mountpoint),
                 ("Name", volume.name),
+                ("Protected", protected.to_string()),
                 ("Scope", volume.scope),
                 ("Size", na()),
                 ("Status", na()),

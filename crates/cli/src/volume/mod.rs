@@ -3,8 +3,13 @@
 mod create;
 mod inspect;
 mod ls;
-mod prune;
+mod protect;
+pub(crate) mod prune;
+mod rename;
 mod rm;
+mod trash;
+mod undelete;
+mod unprotect;
 mod update;
 
 use crate::command::{Act, Command};
@@ -16,6 +21,18 @@ pub(crate) static VOLUME: Command = Command {
     name: "volume",
     usage: "COMMAND",
     about: "Manage volumes",
-    act: Act::Group(&[&create::CREATE, &inspect::INSPECT, &ls::LS, &prune::PRUNE, &rm::RM, &update::UPDATE]),
+    act: Act::Group(&[
+        &create::CREATE,
+        &inspect::INSPECT,
+        &ls::LS,
+        &protect::PROTECT,
+        &prune::PRUNE,
+        &rename::RENAME,
+        &rm::RM,
+        &trash::TRASH,
+        &undelete::UNDELETE,
+        &unprotect::UNPROTECT,
+        &update::UPDATE,
+    ]),
     ..Command::NEW
 };

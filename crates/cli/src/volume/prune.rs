@@ -14,7 +14,8 @@ pub(super) static PRUNE: Command = Command {
     usage: "[OPTIONS]",
     about: "Remove unused local volumes",
     long: "Only anonymous volumes that no container refers to go, unless --all is given; volumes with driver options never do.\n\
-           Before it asks, it lists what would go and how much that is. Filters: label=KEY[=VALUE], label!=KEY[=VALUE], all=1.",
+           They can be had back with 'stead volume undelete' for a while, and only then is their space free; --now frees it at once.\n\
+           A volume that is protected stays. Before it asks, it lists what would go and how much that is. Filters: label=KEY[=VALUE], label!=KEY[=VALUE], all=1.",
     flags: &[&[
         switch("all", Some('a'), "Remove all unused volumes, not just anonymous ones"),
         FILTER_LONG,
@@ -54,7 +55,16 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     crate::roles::sweep_later(&engine);
     if !pruned.deleted.is_empty() {
         output::line(&format!("Deleted Volumes:\n{}\n", pruned.deleted.join("\n")))?;
+        if pruned.kept > 0 {
+            output::warn(&in_trash(pruned.kept));
+        }
     }
     output::line(&format!("Total reclaimed space: {}", size::human(pruned.reclaimed)))?;
     Ok(0)
+}
+
+/// A word about what was removed and still takes its space.
+pub(crate) fn in_trash(count: usize) -> String {
+    let (what, them) = if count == 1 { ("1 volume is", "it") } else { (&*format!("{count} volumes are"), "them") };
+    format!("{what} in the trash for now: 'stead volume undelete' brings {them} back, 'stead volume trash empty' frees the space")
 }

@@ -5,10 +5,11 @@ use serde_json::Value;
 
 use crate::container::list::{ListOptions, Summary};
 use crate::volume::VolumeView;
+use crate::volume::trash::TrashedView;
 use crate::{Engine, Result};
 
 /// What there is, with sizes.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct DiskUsage {
     /// Bytes of all unpacked layers.
@@ -19,6 +20,8 @@ pub struct DiskUsage {
     pub containers: Vec<Summary>,
     /// Volumes with sizes and users.
     pub volumes: Vec<VolumeView>,
+    /// Removed volumes that can be had back, with sizes.
+    pub removed_volumes: Vec<TrashedView>,
 }
 
 /// The kinds of things that can be added up.
@@ -30,6 +33,8 @@ pub enum Part {
     Containers,
     /// Volumes.
     Volumes,
+    /// Removed volumes that can be had back.
+    RemovedVolumes,
 }
 
 impl Engine {
@@ -38,7 +43,7 @@ impl Engine {
     /// # Errors
     /// A room cannot be read.
     pub fn system_df(&self) -> Result<DiskUsage> {
-        self.system_df_of(&[Part::Images, Part::Containers, Part::Volumes])
+        self.system_df_of(&[Part::Images, Part::Containers, Part::Volumes, Part::RemovedVolumes])
     }
 
     /// Adds up some kinds of things; the others are empty.
@@ -46,7 +51,7 @@ impl Engine {
     /// # Errors
     /// A room cannot be read.
     pub fn system_df_of(&self, parts: &[Part]) -> Result<DiskUsage> {
-        let mut usage = DiskUsage { layers_size: 0, images: Vec::new(), containers: Vec::new(), volumes: Vec::new() };
+        let mut usage = DiskUsage::default();
         if parts.contains(&Part::Images) {
             for diff_id in self.layers.list()? {
                 usage.layers_size += self.layers.get(&diff_id)?.map_or(0, |layer| layer.size);
@@ -59,6 +64,9 @@ impl Engine {
         if parts.contains(&Part::Volumes) {
             let volumes = self.volume_list(&stead_base::filter::Filters::default())?.volumes;
             usage.volumes = volumes.into_iter().map(|v| self.volume_with_usage(v)).collect::<Result<_>>()?;
+        }
+        if parts.contains(&Part::RemovedVolumes) {
+            usage.removed_volumes = self.volume_trash_list()?;
         }
         Ok(usage)
     }

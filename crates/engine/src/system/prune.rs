@@ -50,6 +50,8 @@ pub struct SystemPruned {
     pub images: Vec<Removed>,
     /// Bytes.
     pub reclaimed: u64,
+    /// How many of the volumes can be had back.
+    pub kept: usize,
 }
 
 impl Engine {
@@ -79,6 +81,7 @@ impl Engine {
         if prune.volumes {
             let volumes = self.volume_prune(&labels(&prune.filters), false, prune.now)?;
             pruned.volumes = volumes.deleted;
+            pruned.kept = volumes.kept;
             pruned.reclaimed += volumes.reclaimed;
         }
         let (images, bytes) = self.image_prune(&prune.filters, prune.all_images)?;

@@ -9,6 +9,7 @@ mod remove;
 mod rename;
 pub mod trash;
 mod undelete;
+mod unprotect;
 mod update;
 pub mod view;
 

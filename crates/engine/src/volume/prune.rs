@@ -26,6 +26,8 @@ pub struct Pruned {
     pub deleted: Vec<String>,
     /// Bytes.
     pub reclaimed: u64,
+    /// How many of them can be had back.
+    pub kept: usize,
 }
 
 impl Engine {
@@ -61,7 +63,8 @@ impl Engine {
         let how = VolumeRemove { force: false, now };
         for candidate in self.volume_prune_plan(filters, all)? {
             match self.remove_volume(&candidate.name, how, "volume prune") {
-                Ok(_) => {
+                Ok(removed) => {
+                    pruned.kept += usize::from(matches!(removed, stead_volume::Removed::Kept { .. }));
                     pruned.reclaimed += candidate.size;
                     pruned.deleted.push(candidate.name);
                 }

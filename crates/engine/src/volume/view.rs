@@ -44,6 +44,15 @@ pub struct UsageData {
     pub ref_count: i64,
 }
 
+/// What Docker's fields have no place for.
+fn status(volume: &Volume) -> Option<BTreeMap<String, Value>> {
+    let mut status = BTreeMap::new();
+    if volume.protected {
+        status.insert("Protected".to_owned(), Value::Bool(true));
+    }
+    (!status.is_empty()).then_some(status)
+}
+
 impl Engine {
     pub(crate) fn view(&self, volume: &Volume) -> VolumeView {
         let map = |m: &BTreeMap<String, String>| (!m.is_empty()).then(|| m.clone());
@@ -55,7 +64,7 @@ impl Engine {
             name: volume.name.clone(),
             options: map(&volume.options),
             scope: "local".to_owned(),
-            status: None,
+            status: status(volume),
             usage_data: None,
         }
     }
