@@ -19,6 +19,9 @@ pub enum NameError {
     /// Longer than a directory's name can be.
     #[error("volume name is too long, names should be at most {NAME_BYTES_MAX} characters")]
     TooLong,
+    /// What stands behind the `@` of a volume can not be the name of a snapshot.
+    #[error("{} is no name of a snapshot: only \"[a-zA-Z0-9][a-zA-Z0-9_.-]*\" is allowed, of at most {SNAPSHOT_BYTES_MAX} characters", quote(.0))]
+    Snapshot(String),
 }
 
 impl NameError {
@@ -30,6 +33,32 @@ impl NameError {
 
 /// The longest name: a directory entry on every Linux file system.
 pub const NAME_BYTES_MAX: usize = 255;
+
+/// The longest name of a snapshot: a directory entry with room for a prefix.
+pub const SNAPSHOT_BYTES_MAX: usize = 200;
+
+/// Takes `VOL@SNAP` apart, the one place that does: the volume, and the snapshot if one is named. No name of a volume has an `@` in it.
+#[must_use]
+pub fn split_snapshot(typed: &str) -> (&str, Option<&str>) {
+    match typed.split_once('@') {
+        Some((volume, snapshot)) => (volume, Some(snapshot)),
+        None => (typed, None),
+    }
+}
+
+/// Checks the name of a snapshot against `[a-zA-Z0-9][a-zA-Z0-9_.-]*`.
+///
+/// # Errors
+/// [`NameError::Snapshot`].
+pub fn check_snapshot_name(name: &str) -> Result<(), NameError> {
+    let mut bytes = name.bytes();
+    let starts_well = bytes.next().is_some_and(|first| first.is_ascii_alphanumeric());
+    if starts_well && name.len() <= SNAPSHOT_BYTES_MAX && bytes.all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-')) {
+        Ok(())
+    } else {
+        Err(NameError::Snapshot(name.to_owned()))
+    }
+}
 
 /// Checks a name against `[a-zA-Z0-9][a-zA-Z0-9_.-]+`.
 ///
@@ -66,6 +95,21 @@ mod tests {
         }
         assert_eq!(check_volume_name(&"a".repeat(255)), Ok(()));
         assert_eq!(check_volume_name(&"a".repeat(256)), Err(NameError::TooLong));
+    }
+
+    #[test]
+    fn a_snapshot_stands_behind_the_first_at() {
+        assert_eq!(split_snapshot("data"), ("data", None));
+        assert_eq!(split_snapshot("data@monday"), ("data", Some("monday")));
+        assert_eq!(split_snapshot("data@"), ("data", Some("")));
+        assert_eq!(split_snapshot("@a@b"), ("", Some("a@b")));
+        for good in ["1", "a", "20260102T030405Z", "before-rollback-1", "a.b_c"] {
+            assert_eq!(check_snapshot_name(good), Ok(()), "{good}");
+        }
+        for bad in ["", ".", "..", "-a", ".part", "a/b", "a@b", "a b", "é"] {
+            assert_eq!(check_snapshot_name(bad), Err(NameError::Snapshot(bad.to_owned())), "{bad}");
+        }
+        assert!(check_snapshot_name(&"a".repeat(200)).is_ok() && check_snapshot_name(&"a".repeat(201)).is_err());
     }
 
     #[test]

@@ -8,6 +8,7 @@
 
 pub mod activation;
 pub mod bpf;
+pub mod btrfs;
 pub mod cgroup;
 pub mod copy;
 pub mod credential;

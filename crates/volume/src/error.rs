@@ -53,6 +53,47 @@ pub enum Error {
         /// The volume.
         name: String,
     },
+    /// The name of a snapshot can not be.
+    #[error("snapshot {volume}: {source}")]
+    Snapshot {
+        /// The volume.
+        volume: String,
+        /// What was given.
+        snapshot: String,
+        /// Why.
+        #[source]
+        source: NameError,
+    },
+    /// The volume has a snapshot of that name.
+    #[error("snapshot {volume}: snapshot {snapshot} already exists")]
+    SnapshotExists {
+        /// The volume.
+        volume: String,
+        /// The snapshot.
+        snapshot: String,
+    },
+    /// The volume has no such snapshot.
+    #[error("get {volume}@{snapshot}: no such snapshot")]
+    NoSnapshot {
+        /// The volume.
+        volume: String,
+        /// The snapshot.
+        snapshot: String,
+    },
+    /// A volume in memory has content only while it is used.
+    #[error("volume {name} lies in memory and no container uses it: there is nothing to read")]
+    NothingThere {
+        /// The volume.
+        name: String,
+    },
+    /// What is mounted on a volume's directory can not be exchanged.
+    #[error("rollback {name}: its content lies on a device, which can not be exchanged in one step")]
+    OnDevice {
+        /// The volume.
+        name: String,
+        /// The snapshot.
+        snapshot: String,
+    },
     /// Containers refer to it.
     #[error("remove {name}: volume is in use - [{}]", users.join(", "))]
     InUse {
@@ -190,6 +231,9 @@ impl Error {
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Protected { name } => format!("no flag removes it; 'stead volume unprotect {name}' first"),
+            Self::NoSnapshot { volume, .. } => format!("'stead volume snapshot ls {volume}' shows what there is"),
+            Self::NothingThere { .. } => "start a container that uses it first".to_owned(),
+            Self::OnDevice { name, snapshot } => format!("'stead volume clone {name}@{snapshot} NEW' makes a volume of the snapshot"),
             Self::NotInTrash { .. } => "'stead volume trash ls' shows what can be had back".to_owned(),
             Self::Ambiguous { .. } => "give more of it, or the name".to_owned(),
             Self::Taken { act: "undelete", name, .. } => format!("give it another name: 'stead volume undelete {name} NEWNAME'"),
@@ -204,6 +248,10 @@ impl Error {
         match self {
             Self::Name { source, .. } => source.kind(),
             Self::Options { source, .. } => source.kind(),
+            Self::Snapshot { source, .. } => source.kind(),
+            Self::SnapshotExists { .. } => Kind::Exists,
+            Self::NoSnapshot { .. } => Kind::NotFound,
+            Self::NothingThere { .. } | Self::OnDevice { .. } => Kind::Conflict,
             Self::Driver { .. } | Self::NotFound { .. } | Self::NotInTrash { .. } => Kind::NotFound,
             Self::OtherDriver { .. } | Self::Changed { .. } | Self::Protected { .. } => Kind::Conflict,
             Self::Taken { .. } => Kind::Exists,

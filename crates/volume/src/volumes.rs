@@ -66,6 +66,16 @@ impl Volumes {
         }))
     }
 
+    /// The volume's directory.
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
+        self.root.volume(name)
+    }
+
+    /// The directory of all volumes that lies on the file system of this one, with `.staging`, `.trash` and `.objects` in it.
+    pub(crate) fn area_of(&self, name: &str) -> PathBuf {
+        self.home(name).parent().map_or_else(|| self.root.volumes(), PathBuf::from)
+    }
+
     /// Where containers and people find the content.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {

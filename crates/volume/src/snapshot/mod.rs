@@ -1,0 +1,111 @@
+//! Snapshots of a volume: `snapshots/NAME/` in its directory, each with `snapshot.json`, `_data` and whatever its method keeps beside them.
+//!
+//! One is made in three steps, so that those who use the volume stand still only for the second: [`Volumes::snapshot_begin`] stages
+//! everything that can be done before, [`Pending::take`] takes the state, [`Pending::publish`] flushes it and gives it its name by one rename.
+
+mod create;
+mod inspect;
+mod list;
+mod method;
+mod note;
+mod remove;
+mod shared;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use stead_base::time::Time;
+
+use crate::{Result, Volumes};
+
+pub use create::{Pending, SnapshotRequest};
+pub use method::Method;
+
+pub(crate) use method::{Stats, fresh_data, restore};
+
+/// The directory in a volume's directory.
+pub(crate) const SNAPSHOTS: &str = "snapshots";
+
+/// Who wanted a snapshot.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Why {
+    /// Somebody asked for it. Only people remove it.
+    #[default]
+    Manual,
+    /// A schedule, whose retention removes it.
+    Schedule,
+    /// A rollback, which keeps what was there before.
+    BeforeRollback,
+    /// A clone of a volume in use, which removes it when it is done.
+    Clone,
+    /// A reason of a later version.
+    #[serde(other)]
+    Unknown,
+}
+
+impl Why {
+    /// As `snapshot ls` shows it and snapshot.json has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Manual => "manual",
+            Self::Schedule => "schedule",
+            Self::BeforeRollback => "before-rollback",
+            Self::Clone => "clone",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// One snapshot: what `snapshot.json` says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    /// Its name, unique in its volume; also the name of its directory.
+    pub name: String,
+    /// 32 hexadecimal digits that no other snapshot ever has.
+    pub uuid: String,
+    /// The volume's uuid at that time.
+    #[serde(default)]
+    pub volume: String,
+    /// The moment whose state it has.
+    pub created_at: Time,
+    /// How it was made, and how its content is had back.
+    pub method: Method,
+    /// Who wanted it.
+    #[serde(default)]
+    pub why: Why,
+    /// Labels, as given at creation.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// Sum of the sizes of its files in bytes, as [`Volumes::usage`]; `None` until it was counted (a subvolume's snapshot does not look at files).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Names in it, of directories too; counted with the bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entries: Option<u64>,
+}
+
+impl Volumes {
+    /// Where the directory of a snapshot is, if the snapshot is there.
+    #[must_use]
+    pub fn snapshot_home(&self, volume: &str, snapshot: &str) -> PathBuf {
+        self.home(volume).join(SNAPSHOTS).join(snapshot)
+    }
+
+    /// Where people find the content of a snapshot. Nothing may be written there: with [`Method::Shared`] its files are other snapshots' too.
+    #[must_use]
+    pub fn snapshot_path(&self, volume: &str, snapshot: &str) -> PathBuf {
+        self.snapshot_home(volume, snapshot).join("_data")
+    }
+
+    /// How a snapshot of the volume would be made now.
+    ///
+    /// # Errors
+    /// There is no such volume.
+    pub fn snapshot_method(&self, volume: &str) -> Result<Method> {
+        let volume = self.get(volume)?;
+        Ok(method::look(&self.path(&volume.name), &self.home(&volume.name)))
+    }
+}
