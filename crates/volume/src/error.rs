@@ -94,6 +94,12 @@ pub enum Error {
         /// The snapshot.
         snapshot: String,
     },
+    /// It was removed, rolled back or replaced while it was read.
+    #[error("volume {name} was removed or replaced while it was read")]
+    Replaced {
+        /// The volume.
+        name: String,
+    },
     /// Containers refer to it.
     #[error("remove {name}: volume is in use - [{}]", users.join(", "))]
     InUse {
@@ -230,6 +236,7 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::Replaced { .. } => "run the command again".to_owned(),
             Self::Protected { name } => format!("no flag removes it; 'stead volume unprotect {name}' first"),
             Self::NoSnapshot { volume, .. } => format!("'stead volume snapshot ls {volume}' shows what there is"),
             Self::NothingThere { .. } => "start a container that uses it first".to_owned(),
@@ -253,7 +260,7 @@ impl Error {
             Self::NoSnapshot { .. } => Kind::NotFound,
             Self::NothingThere { .. } | Self::OnDevice { .. } => Kind::Conflict,
             Self::Driver { .. } | Self::NotFound { .. } | Self::NotInTrash { .. } => Kind::NotFound,
-            Self::OtherDriver { .. } | Self::Changed { .. } | Self::Protected { .. } => Kind::Conflict,
+            Self::OtherDriver { .. } | Self::Changed { .. } | Self::Replaced { .. } | Self::Protected { .. } => Kind::Conflict,
             Self::Taken { .. } => Kind::Exists,
             Self::Ambiguous { .. } | Self::Reserved { .. } => Kind::Invalid,
             Self::InUse { .. } | Self::Mounted { .. } | Self::Busy { .. } => Kind::InUse,

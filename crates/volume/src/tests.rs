@@ -18,6 +18,7 @@ use crate::*;
 
 mod crash;
 mod device;
+mod held;
 mod lifecycle;
 mod populating;
 mod repairing;

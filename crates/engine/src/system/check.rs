@@ -188,7 +188,7 @@ impl Engine {
     }
 
     fn check_mounts(&self, repair: bool, report: &mut Report) -> Result<()> {
-        let alive = |holder: &str| self.now(holder).is_alive();
+        let alive = |holder: &str| self.volumes.verb_is_alive(holder).unwrap_or_else(|| self.now(holder).is_alive());
         for finding in stead_mount::activate::recover(&self.run_root, repair, &alive)? {
             report.add("mount", finding.subject, finding.problem, finding.repaired);
         }

@@ -1,6 +1,7 @@
 //! Volumes: one verb a file.
 
 mod create;
+mod held;
 mod inspect;
 pub mod list;
 mod protect;
