@@ -141,6 +141,10 @@ impl Volumes {
     fn inspect_renames(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
         for name in self.renames()? {
             let outcome = if repair { self.finish_rename(&name) } else { Ok(false) };
+            // Somebody was at it and is done.
+            if matches!(outcome, Ok(false)) && !self.renames()?.contains(&name) {
+                continue;
+            }
             let problem = match &outcome {
                 Err(e) => format!("its renaming was interrupted: {e}"),
                 Ok(_) => "its renaming was interrupted".to_owned(),

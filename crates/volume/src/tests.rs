@@ -21,7 +21,10 @@ mod device;
 mod held;
 mod lifecycle;
 mod populating;
+mod renaming;
 mod repairing;
+mod undo_crash;
+mod undoing;
 
 /// A stand-in for a container: something that refers to volumes.
 #[derive(Debug, Serialize, Deserialize)]

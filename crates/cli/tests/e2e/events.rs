@@ -119,7 +119,7 @@ const SCRIPT: [&str; 26] = [
     "volume prune -f",
 ];
 
-/// The same commands, the same events as dockerd 20.10's. Left aside: networks' events, and a volume's creation that 20.10 tells at every use.
+/// The same commands, the same events as dockerd 20.10's. Left aside: networks' events, that a removed volume is in the trash, and a volume's creation that 20.10 tells at every use.
 #[test]
 fn the_same_commands_give_dockers_events() {
     let Some((s, docker)) = pair() else { return };
@@ -129,7 +129,9 @@ fn the_same_commands_give_dockers_events() {
             std::thread::sleep(Duration::from_millis(150));
         }
         // The monitor says that a container was stopped before its volumes are unmounted, Docker's daemon after: each kind is compared with itself.
-        let all: Vec<String> = past(cli(), &[]).iter().map(short).collect();
+        let mut all: Vec<String> = past(cli(), &[]).iter().map(short).collect();
+        // That a removed volume can be had back is told after its destruction; Docker has no such event.
+        all.retain(|line| !line.starts_with("volume trash "));
         let of = |kind: &str, aside: &str| all.iter().filter(|l| l.starts_with(kind) && !l.starts_with(aside)).cloned().collect::<Vec<_>>();
         [of("container ", "-"), of("volume ", "volume create"), of("image ", "image load")].concat()
     };
@@ -264,7 +266,7 @@ fn the_api_streams_them() {
     let words = (die["status"].as_str(), die["from"].as_str(), die["Actor"]["Attributes"]["exitCode"].as_str());
     assert_eq!(words, (Some("die"), Some("busybox"), Some("0")));
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 1;
-    assert_eq!(ask(&format!("?since=1&until={now}")).filter(|line| line.starts_with('{')).count(), 8, "and then it ends");
+    assert_eq!(ask(&format!("?since=1&until={now}")).filter(|line| line.starts_with('{')).count(), 9, "and then it ends");
     assert!(ask("?since=10&until=5").next().unwrap().contains("400 Bad Request"));
     assert!(ask("?since=x").last().unwrap().contains("strconv.ParseInt: parsing \\\"x\\\": invalid syntax"));
     let watches = || {

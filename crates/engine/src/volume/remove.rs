@@ -37,11 +37,11 @@ impl Engine {
         let driver = self.volumes.get(name).map(|volume| volume.driver).unwrap_or_default();
         let keep_nanos = if how.now { [0, 0] } else { self.keep_nanos() };
         let removed = self.volumes.remove_as(name, &Removal { force: how.force, keep_nanos, why: why.to_owned() })?;
-        if let Removed::Kept { id, until } = &removed {
-            self.emit_volume(name, "trash", &[("driver", &driver), ("id", id), ("keepUntil", &until.rfc3339())]);
-        }
         if removed != Removed::Absent {
             self.emit_volume(name, "destroy", &[("driver", &driver)]);
+        }
+        if let Removed::Kept { id, until } = &removed {
+            self.emit_volume(name, "trash", &[("driver", &driver), ("id", id), ("keepUntil", &until.rfc3339())]);
         }
         Ok(removed)
     }

@@ -5,7 +5,7 @@ use std::os::unix::process::ExitStatusExt;
 
 const FILES: usize = 12;
 /// Every call that changes the disk. The n-th of each is where the child dies.
-const CALLS: [&str; 12] = [
+pub(super) const CALLS: [&str; 12] = [
     "mkdir,mkdirat",
     "rename,renameat,renameat2",
     "openat",
@@ -87,7 +87,7 @@ fn after_remove(s: &Sandbox) {
 }
 
 /// Kills the victim at its n-th call of a kind, for steps of n, until it survives. Returns how often it died.
-fn kill_at_each(calls: &str, step: u32, victim: &str, before: impl Fn(&Sandbox), after: impl Fn(&Sandbox)) -> u32 {
+pub(super) fn kill_at_each(calls: &str, step: u32, victim: &str, before: impl Fn(&Sandbox), after: impl Fn(&Sandbox)) -> u32 {
     let mut deaths = 0;
     let mut n = 1;
     loop {
