@@ -6,6 +6,7 @@
 //! Must not know: containers, volumes' records, images, the store, the terminal.
 //! If we crash here: the ledger names every mount made on the host before it is made, so the next command can undo it.
 
+mod access;
 pub mod activate;
 mod apply;
 mod gotext;
@@ -24,6 +25,7 @@ mod validate;
 mod value;
 pub mod view;
 
+pub use access::Access;
 pub use apply::{ApplyError, Prepared, attach, attach_own, prepare, seal_rootfs};
 pub use guard::Forbidden;
 pub use lower::{LowerError, lower, lower_all, lower_tmpfs};

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::access::Access;
 use crate::request::{MountRequest, MountType};
 
 /// How mount events travel between the host and the container.
@@ -137,6 +138,11 @@ impl MountPoint {
     /// Whether this is a volume that nobody named, which `--rm` and `rm -v` may delete.
     pub fn is_anonymous_volume(&self) -> bool {
         self.kind == MountType::Volume && self.spec.source.is_empty()
+    }
+
+    /// Who may use the source at the same time, as this mount asks.
+    pub fn access(&self) -> Access {
+        self.spec.access().unwrap_or_default()
     }
 
     /// The part of the volume or image that is mounted, if not all of it.

@@ -5,6 +5,8 @@ use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::access::Access;
+
 /// The kinds of mount the API knows. Any word may be asked for; what is not known is refused by [`crate::validate`], with Docker's text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
 pub enum MountType {
@@ -128,6 +130,9 @@ pub struct BindOptions {
     /// Read-only all the way down, or an error.
     #[serde(skip_serializing_if = "is_false")]
     pub read_only_force_recursive: bool,
+    /// Our own: who may use the source at the same time, a word of [`crate::Access`]; empty where nothing is asked.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub access: String,
 }
 
 /// How a volume is found, made and mounted.
@@ -143,6 +148,9 @@ pub struct VolumeOptions {
     /// Directory or file of the volume to mount, relative to its root.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub subpath: String,
+    /// Our own: who may use the source at the same time, a word of [`crate::Access`]; empty where nothing is asked.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub access: String,
     /// Driver of a volume that is created by this mount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver_config: Option<DriverConfig>,
@@ -192,6 +200,16 @@ pub struct TmpfsOptions {
 pub struct ClusterOptions {}
 
 impl MountRequest {
+    /// Who may use the source at the same time, if that was asked.
+    pub fn access(&self) -> Option<Access> {
+        let word = match self.kind {
+            MountType::Volume => &self.volume_options.as_ref()?.access,
+            MountType::Bind => &self.bind_options.as_ref()?.access,
+            _ => return None,
+        };
+        Access::from_word(word)
+    }
+
     /// The part of the volume or image that is asked for, if it is not all of it.
     pub fn subpath(&self) -> Option<&str> {
         let subpath = match self.kind {

@@ -94,6 +94,9 @@ pub enum Fault {
     /// Propagation that does not exist.
     #[error("invalid propagation mode: {0}")]
     Propagation(String),
+    /// A word about sharing that does not exist.
+    #[error("invalid access: {0}: it is exclusive, single-writer, read-only or shared")]
+    Access(String),
     /// A bind without its source.
     #[error("bind source path does not exist: {0}")]
     NoSource(String),

@@ -1,5 +1,6 @@
 //! The checks every mount of a Linux container passes, whichever way it was asked for; texts and order are Docker's.
 
+use crate::access::Access;
 use crate::gotext::{clean, is_local};
 use crate::parse::tmpfs::request_options;
 use crate::point::Propagation;
@@ -83,6 +84,7 @@ fn bind(request: &MountRequest, probe: Option<&dyn Probe>) -> Result<(), Fault> 
         return Err(Fault::Propagation(options.propagation.clone()));
     }
     foreign_options(request)?;
+    access(request.bind_options.as_ref().map(|options| &options.access))?;
     absolute(source)?;
     let Some(probe) = probe else { return Ok(()) };
     let found = probe.look(source).map_err(|reason| Fault::Stat { path: source.clone(), reason })?;
@@ -92,10 +94,18 @@ fn bind(request: &MountRequest, probe: Option<&dyn Probe>) -> Result<(), Fault> 
 
 fn volume(request: &MountRequest) -> Result<(), Fault> {
     foreign_options(request)?;
+    access(request.volume_options.as_ref().map(|options| &options.access))?;
     match request.subpath() {
         None => Ok(()),
         Some(_) if request.source.is_empty() => Err(Fault::AnonymousSubpath),
         Some(subpath) => local(subpath),
+    }
+}
+
+fn access(word: Option<&String>) -> Result<(), Fault> {
+    match word {
+        Some(word) if !word.is_empty() && Access::from_word(word).is_none() => Err(Fault::Access(word.clone())),
+        _ => Ok(()),
     }
 }
 

@@ -15,6 +15,7 @@ pub mod credential;
 pub mod device;
 pub mod durable;
 mod error;
+pub mod lease;
 pub mod link;
 pub mod lock;
 pub mod memory;

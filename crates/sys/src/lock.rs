@@ -125,7 +125,7 @@ pub fn is_locked(path: &Path) -> Result<bool> {
     }
 }
 
-fn same_file(fd: BorrowedFd<'_>, path: &Path) -> Result<bool> {
+pub(crate) fn same_file(fd: BorrowedFd<'_>, path: &Path) -> Result<bool> {
     let held = fs::fstat(fd).map_err(|e| Error::new("stat", path, e))?;
     match fs::lstat(path) {
         Ok(named) => Ok((held.st_dev, held.st_ino) == (named.st_dev, named.st_ino)),

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicU64;
 
 use rustix::fs::{Mode, OFlags};
 use stead_base::time::Time;
+use stead_mount::Access;
 use stead_mount::names::check_volume_name;
 use stead_sys::copy::{self, CopyOptions};
 use stead_sys::tree::{self, Measure};
@@ -83,6 +84,8 @@ impl Volumes {
             state: if content.entries == 0 && what.content.is_some() { State::New } else { State::Ready },
             populated_from: None,
             protected: false,
+            access: Access::Shared,
+            last_holder: None,
         };
         sidecar::write(stage.path(), &volume)?;
         durable::sync_dir(&data).map_err(disk("adopt", name))?;

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use stead_base::ids::random_hex64;
 use stead_base::time::Time;
+use stead_mount::Access;
 use stead_mount::names::check_volume_name;
 use stead_store::Record;
 use stead_sys::durable;
 
 use crate::error::disk;
-use crate::record::{ANONYMOUS_LABEL, LOCAL, State, Volume};
+use crate::record::{ANONYMOUS_LABEL, LOCAL, LastHolder, State, Volume};
 use crate::sidecar::{self, Found};
 use crate::staging::Staging;
 use crate::{Error, Result, Volumes, driver};
@@ -27,6 +28,10 @@ pub struct CreateRequest {
     pub options: BTreeMap<String, String>,
     /// Whether a given name was made up by the engine nevertheless.
     pub anonymous: bool,
+    /// Who may use it at the same time.
+    pub access: Access,
+    /// The container it is made for, where it is anonymous.
+    pub last_holder: Option<LastHolder>,
 }
 
 /// What happened.
@@ -71,6 +76,8 @@ impl Volumes {
             state: State::New,
             populated_from: None,
             protected: false,
+            access: request.access,
+            last_holder: request.last_holder,
         };
         self.place(&volume)?;
         self.store.publish(|tx| tx.put(&volume))?;
@@ -132,7 +139,13 @@ fn compare(volume: Volume, request: &CreateRequest) -> Result<Created> {
     if !request.driver.is_empty() && request.driver != volume.driver {
         return Err(Error::OtherDriver { name: volume.name, driver: volume.driver });
     }
-    let differs = differences(&volume, request);
+    let mut differs = differences(&volume, request);
+    if request.access != Access::Shared && request.access != volume.access {
+        let (name, has, asked) = (&volume.name, volume.access, request.access);
+        differs.push(format!(
+            "volume {name:?} already exists and was left as it is: its access is {has}, asked was {asked}; 'stead volume update --access {asked} {name}' changes it"
+        ));
+    }
     Ok(Created { volume, is_new: false, differs })
 }
 

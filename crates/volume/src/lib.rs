@@ -30,7 +30,7 @@ pub use create::{CreateRequest, Created};
 pub use error::{Error, Result};
 pub use held::Held;
 pub use populate::{Populate, Populated, When};
-pub use record::{ANONYMOUS_LABEL, LOCAL, State, Volume};
+pub use record::{ANONYMOUS_LABEL, LOCAL, LastHolder, State, Volume};
 pub use recover::Finding;
 pub use remove::{Removal, Removed};
 pub use removed::Kept;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use stead_base::time::Time;
+use stead_mount::Access;
 use stead_store::Record;
 
 /// The driver that needs nothing but a directory.
@@ -50,6 +51,33 @@ pub struct Volume {
     /// Whether nothing removes it, whatever is insisted on (`volume protect`).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub protected: bool,
+    /// Who may use it at the same time, whatever its mounts ask.
+    #[serde(default, skip_serializing_if = "Access::is_shared")]
+    pub access: Access,
+    /// Whose anonymous volume it is: a container that takes that one's place gets it back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_holder: Option<LastHolder>,
+}
+
+/// The container that an anonymous volume was made for, by what stays when it is made anew.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct LastHolder {
+    /// The name somebody gave it; empty where the engine made it up, or where compose did.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub name: String,
+    /// Compose's project; empty where compose has nothing to do with it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub project: String,
+    /// Compose's service.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub service: String,
+    /// Which of the service's containers.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub number: String,
+    /// The image's repository, without tag: a newer image of it is the same program.
+    pub image: String,
+    /// Where in the container.
+    pub destination: String,
 }
 
 impl Record for Volume {

@@ -64,7 +64,7 @@ impl Volumes {
         if let Some(at) = mount_below(&self.root.volume(from))? {
             return Err(Error::Mounted { name: from.to_owned(), at }.into());
         }
-        let mut volume = Volume { name: to.to_owned(), anonymous: false, ..before.clone() };
+        let mut volume = Volume { name: to.to_owned(), anonymous: false, last_holder: None, ..before.clone() };
         volume.labels.remove(ANONYMOUS_LABEL);
         let intention = Renaming { to: to.to_owned(), from: from.to_owned(), uuid: volume.uuid.clone() };
         self.store.publish(|tx| {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use stead_base::layout::Root;
 use stead_base::time::Time;
+use stead_mount::Access;
 use stead_store::Record;
 use stead_sys::durable;
 
@@ -101,6 +102,8 @@ fn adopt(root: &Root, name: &str) -> Result<Found> {
                 state: State::New,
                 populated_from: None,
                 protected: false,
+                access: Access::Shared,
+                last_holder: None,
             }))
         }
         _ => Ok(Found::Nothing),

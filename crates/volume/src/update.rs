@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use stead_mount::Access;
+
 use crate::record::{ANONYMOUS_LABEL, Volume};
 use crate::{Error, Result, Volumes, sidecar};
 
@@ -14,6 +16,8 @@ pub struct Update {
     pub labels_gone: Vec<String>,
     /// Whether nothing removes it.
     pub protected: Option<bool>,
+    /// Who may use it at the same time from the next start on.
+    pub access: Option<Access>,
 }
 
 impl Volumes {
@@ -34,6 +38,7 @@ impl Volumes {
         }
         volume.labels.extend(change.labels.clone());
         volume.protected = change.protected.unwrap_or(volume.protected);
+        volume.access = change.access.unwrap_or(volume.access);
         if volume == before {
             return Ok((volume, false));
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::Value;
-use stead_engine::volume::CreateRequest;
+use stead_engine::volume::{Access, CreateRequest};
 
 use crate::ask::Ask;
 use crate::reply::Reply;
@@ -20,6 +20,8 @@ struct Body {
     driver_opts: Option<BTreeMap<String, String>>,
     labels: Option<BTreeMap<String, String>>,
     cluster_volume_spec: Option<Value>,
+    /// Our own.
+    access: Access,
 }
 
 pub(super) fn post(ask: &mut Ask) -> Answer {
@@ -32,7 +34,8 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
         driver: body.driver.unwrap_or_default(),
         labels: body.labels.unwrap_or_default(),
         options: body.driver_opts.unwrap_or_default(),
-        anonymous: false,
+        access: body.access,
+        ..CreateRequest::default()
     };
     // What an existing volume has differently is not told, as in Docker: there is no place for it.
     let (volume, _differs) = ask.engine().volume_create(request)?;

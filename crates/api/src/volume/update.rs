@@ -1,8 +1,9 @@
-//! `PUT /volumes/{name}`: changes volumes of a cluster, which there is not. `POST /stead/volumes/{name}/update` changes labels.
+//! `PUT /volumes/{name}`: changes volumes of a cluster, which there is not. `POST /stead/volumes/{name}/update` changes labels and access.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
+use stead_engine::volume::Access;
 
 use crate::ask::Ask;
 use crate::failure;
@@ -18,9 +19,10 @@ pub(super) fn put(_ask: &mut Ask) -> Answer {
 struct Body {
     labels: BTreeMap<String, String>,
     remove_labels: Vec<String>,
+    access: Option<Access>,
 }
 
 pub(super) fn post(ask: &mut Ask) -> Answer {
     let body: Body = ask.json()?;
-    Ok(Reply::json(200, &ask.engine().volume_update(ask.param("name"), body.labels, body.remove_labels)?))
+    Ok(Reply::json(200, &ask.engine().volume_update(ask.param("name"), body.labels, body.remove_labels, body.access)?))
 }

@@ -10,6 +10,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
 
+use super::update::check_access;
+
 pub(super) static CREATE: Command = Command {
     name: "create",
     usage: "[OPTIONS] [VOLUME]",
@@ -19,6 +21,8 @@ pub(super) static CREATE: Command = Command {
            The local driver takes the options type, o and device of mount(8); they are used when a container first mounts the volume.",
     flags: &[&[
         text("driver", Some('d'), "Specify volume driver name").or("\"local\"").offers(Completes::Words(&["local"])),
+        value("access", None, "mode", check_access, "Who may use it at the same time (shared, single-writer, exclusive or read-only)")
+            .offers(Completes::Words(&["shared", "single-writer", "exclusive", "read-only"])),
         value("label", None, "list", check_label, "Set metadata for a volume"),
         text("name", None, "Specify volume name").hidden(),
         value("opt", Some('o'), "map", any, "Set driver specific options").or("map[]"),
@@ -38,6 +42,7 @@ pub(super) static CREATE: Command = Command {
         ("A volume with a name and a label", "stead volume create --label tier=db data"),
         ("A memory-backed volume of 64 MB", "stead volume create -o type=tmpfs -o device=tmpfs -o o=size=64m cache"),
         ("A directory of the host under a name", "stead volume create -o type=none -o o=bind -o device=/srv/www www"),
+        ("A database's, which two must never open at once", "stead volume create --access single-writer pgdata"),
         ("An NFS export", "stead volume create -o type=nfs -o o=addr=10.0.0.5,rw -o device=:/export data"),
     ],
     act: Act::Run(run),
@@ -72,6 +77,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         driver: matches.text("driver").unwrap_or_default().to_owned(),
         labels: map("label"),
         options: map("opt"),
+        access: super::update::access(matches).unwrap_or_default(),
         ..CreateRequest::default()
     };
     let (volume, warnings) = context.engine()?.volume_create(request)?;

@@ -68,6 +68,7 @@ impl Engine {
             labels: if inherited { Default::default() } else { options.labels },
             options: if inherited { Default::default() } else { driver.options },
             anonymous: false,
+            ..CreateRequest::default()
         };
         let asked = !request.labels.is_empty() || !request.options.is_empty();
         let created = self.volumes.create(request)?;

@@ -16,6 +16,7 @@ pub mod view;
 
 pub use prune::{Candidate, Pruned};
 pub use remove::VolumeRemove;
+pub use stead_mount::Access;
 pub use stead_volume::CreateRequest;
 pub use undelete::Undeleted;
 pub use view::VolumeView;

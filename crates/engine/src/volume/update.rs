@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use stead_mount::Access;
 use stead_volume::Update;
 
 use super::VolumeView;
@@ -12,8 +13,14 @@ impl Engine {
     ///
     /// # Errors
     /// No such volume; the label that says that nobody named it.
-    pub fn volume_update(&self, name: &str, labels: BTreeMap<String, String>, labels_gone: Vec<String>) -> Result<VolumeView> {
-        let (volume, is_changed) = self.volumes.update(name, &Update { labels, labels_gone, protected: None })?;
+    pub fn volume_update(
+        &self,
+        name: &str,
+        labels: BTreeMap<String, String>,
+        labels_gone: Vec<String>,
+        access: Option<Access>,
+    ) -> Result<VolumeView> {
+        let (volume, is_changed) = self.volumes.update(name, &Update { labels, labels_gone, access, protected: None })?;
         if is_changed {
             self.emit_volume(name, "update", &[("driver", &volume.driver)]);
         }

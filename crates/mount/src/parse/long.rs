@@ -7,6 +7,7 @@ use std::path::Path;
 
 use stead_base::{Kind, size};
 
+use crate::access::Access;
 use crate::gotext::{clean, parse_bool, quote};
 use crate::parse::csv;
 use crate::request::{BindOptions, DriverConfig, ImageOptions, MountRequest, MountType, TmpfsOptions, VolumeOptions};
@@ -69,6 +70,12 @@ pub enum LongError {
     /// A `bind-recursive` that does not exist.
     #[error("invalid value for bind-recursive: {0} (must be \"enabled\", \"disabled\", \"writable\", or \"readonly\")")]
     Recursive(String),
+    /// An `access` that does not exist.
+    #[error("invalid value for access: {0} (must be \"exclusive\", \"single-writer\", \"read-only\", or \"shared\")")]
+    Access(String),
+    /// `access` of something nobody else has.
+    #[error("cannot use 'access' with mount type '{0}': nobody else has it")]
+    NothingShared(MountType),
     /// No target.
     #[error("target is required")]
     NoTarget,
@@ -110,15 +117,34 @@ pub fn long(value: &str, cwd: &Path) -> Result<MountRequest, LongError> {
         return Err(LongError::Empty);
     }
     let mut request = MountRequest::default();
+    let mut access = None;
     for field in csv::record(value)? {
         let (key, value) = split_field(&field)?;
         match value {
+            // Whose option it is only the type says, which may come later.
+            Some(value) if key == "access" => access = Some(value.to_owned()),
             Some(value) => set(&mut request, &key, value, &field, cwd)?,
             None => switch_on(&mut request, &key, &field)?,
         }
     }
+    if let Some(word) = access {
+        share(&mut request, word)?;
+    }
     check(&request)?;
     Ok(request)
+}
+
+/// `access=`: who may use the source at the same time.
+fn share(request: &mut MountRequest, word: String) -> Result<(), LongError> {
+    if Access::from_word(&word).is_none() {
+        return Err(LongError::Access(word));
+    }
+    match request.kind {
+        MountType::Bind => bind(request).access = word,
+        MountType::Volume => volume(request).access = word,
+        _ => return Err(LongError::NothingShared(request.kind.clone())),
+    }
+    Ok(())
 }
 
 /// The deprecation a `--mount` value deserves on stderr, if any.

@@ -1,5 +1,6 @@
 //! The mode flags after the last colon of `-v` and `--volumes-from`: `ro,z,rshared,nocopy,cached`, each class at most once.
 
+use crate::access::Access;
 use crate::point::Propagation;
 
 /// A valid set of mode flags.
@@ -11,6 +12,8 @@ pub struct Mode {
     pub propagation: Propagation,
     /// `nocopy` was given.
     pub nocopy: bool,
+    /// Our own: `exclusive` or `single-writer`. The word `shared` is propagation here, and `ro` says read-only.
+    pub access: Option<Access>,
 }
 
 impl Mode {
@@ -20,7 +23,7 @@ impl Mode {
         if text.is_empty() {
             return Some(mode);
         }
-        let (mut access, mut label, mut copy, mut consistency) = (0, 0, 0, 0);
+        let (mut access, mut label, mut copy, mut consistency, mut sharing) = (0, 0, 0, 0, 0);
         for flag in text.split(',') {
             let count = match flag {
                 "ro" => {
@@ -32,6 +35,10 @@ impl Mode {
                 "nocopy" => {
                     mode.nocopy = true;
                     &mut copy
+                }
+                "exclusive" | "single-writer" => {
+                    mode.access = Access::from_word(flag);
+                    &mut sharing
                 }
                 "consistent" | "cached" | "delegated" => &mut consistency,
                 word => {
@@ -59,14 +66,30 @@ mod tests {
     #[test]
     fn every_class_once_in_any_order() {
         let mode = Mode::parse("Z,rslave,ro,cached,nocopy").unwrap();
-        assert_eq!(mode, Mode { read_only: true, propagation: Propagation::RSlave, nocopy: true });
+        assert_eq!(mode, Mode { read_only: true, propagation: Propagation::RSlave, nocopy: true, access: None });
         assert_eq!(Mode::parse(""), Some(Mode::default()));
         assert_eq!(Mode::parse("rw"), Some(Mode::default()));
+        assert_eq!(Mode::parse("exclusive,ro").unwrap().access, Some(Access::Exclusive));
+        assert_eq!(Mode::parse("single-writer").unwrap().access, Some(Access::SingleWriter));
     }
 
     #[test]
     fn unknown_or_doubled_flags_are_no_mode() {
-        for bad in ["rwz", "ro,rw", "ro,ro", "z,Z", "shared,rslave", "nocopy,nocopy", "cached,delegated", ",", "ro,", "RO", "default"] {
+        for bad in [
+            "rwz",
+            "ro,rw",
+            "ro,ro",
+            "z,Z",
+            "shared,rslave",
+            "nocopy,nocopy",
+            "cached,delegated",
+            ",",
+            "ro,",
+            "RO",
+            "default",
+            "exclusive,single-writer",
+            "read-only",
+        ] {
             assert_eq!(Mode::parse(bad), None, "{bad}");
         }
     }

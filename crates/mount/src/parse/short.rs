@@ -4,6 +4,7 @@ use std::path::Path;
 
 use stead_base::Kind;
 
+use crate::access::Access;
 use crate::gotext::clean;
 use crate::parse::Mode;
 use crate::parse::long::absolute_source;
@@ -135,10 +136,19 @@ fn request_of(source: &str, target: &str, mode: Mode, driver: &str) -> MountRequ
     let kind = if source.starts_with('/') { MountType::Bind } else { MountType::Volume };
     let driver_config =
         (kind == MountType::Volume && !driver.is_empty()).then(|| DriverConfig { name: driver.to_owned(), ..DriverConfig::default() });
-    let volume_options =
-        (mode.nocopy || driver_config.is_some()).then(|| VolumeOptions { no_copy: mode.nocopy, driver_config, ..VolumeOptions::default() });
-    let bind_options = (mode.propagation != Propagation::Unset)
-        .then(|| BindOptions { propagation: mode.propagation.as_str().to_owned(), ..BindOptions::default() });
+    let asked = mode.access.map(|access| access.as_str().to_owned());
+    let (of_volume, of_bind) = if kind == MountType::Volume { (asked, None) } else { (None, asked) };
+    let volume_options = (mode.nocopy || driver_config.is_some() || of_volume.is_some()).then(|| VolumeOptions {
+        no_copy: mode.nocopy,
+        driver_config,
+        access: of_volume.unwrap_or_default(),
+        ..VolumeOptions::default()
+    });
+    let bind_options = (mode.propagation != Propagation::Unset || of_bind.is_some()).then(|| BindOptions {
+        propagation: mode.propagation.as_str().to_owned(),
+        access: of_bind.unwrap_or_default(),
+        ..BindOptions::default()
+    });
     MountRequest {
         kind,
         source: source.to_owned(),
@@ -163,7 +173,7 @@ fn from_checked(request: &MountRequest, probe: Option<&dyn Probe>) -> Result<Mou
     let mut point = MountPoint {
         kind: request.kind.clone(),
         destination: clean(&request.target),
-        rw: !request.read_only,
+        rw: !request.read_only && request.access() != Some(Access::ReadOnly),
         origin: Origin::Mount,
         spec: request.clone(),
         ..MountPoint::default()

@@ -93,6 +93,7 @@ impl Job<'_> {
             labels: volume.labels.clone(),
             options,
             anonymous: volume.anonymous,
+            ..CreateRequest::default()
         };
         let what = Adopt {
             request,

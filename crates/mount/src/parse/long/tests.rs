@@ -226,7 +226,7 @@ proptest! {
             }
             1 => {
                 let labels = [(label, text.clone())].into();
-                request.volume_options = Some(VolumeOptions { no_copy: mode % 2 == 0, labels, subpath: text, driver_config: Some(DriverConfig::default()) });
+                request.volume_options = Some(VolumeOptions { no_copy: mode % 2 == 0, labels, subpath: text, driver_config: Some(DriverConfig::default()), ..VolumeOptions::default() });
             }
             _ => {
                 request.kind = MountType::Tmpfs;
