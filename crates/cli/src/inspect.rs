@@ -14,11 +14,24 @@ use crate::output;
 /// # Errors
 /// Status 64 for a template that cannot be read; 1 when an object is missing, after the others are shown.
 pub(crate) fn show(context: &Context, matches: &Matches, find: impl Fn(&Engine, &str) -> Result<Value, Failure>) -> Outcome {
+    show_each(context, matches, &matches.args, find)
+}
+
+/// The same for names that the arguments only stand for.
+///
+/// # Errors
+/// As [`show`].
+pub(crate) fn show_each(
+    context: &Context,
+    matches: &Matches,
+    names: &[String],
+    find: impl Fn(&Engine, &str) -> Result<Value, Failure>,
+) -> Outcome {
     let view = View::read(matches.text("format")).map_err(|e| Failure::plain(EXIT_TEMPLATE, e.to_string()))?;
     let engine = context.engine()?;
     let mut found = Vec::new();
     let mut missing = Vec::new();
-    for name in &matches.args {
+    for name in names {
         match find(&engine, name) {
             Ok(object) => found.push(object),
             Err(failure) => missing.push(failure.render()),

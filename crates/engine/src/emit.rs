@@ -59,8 +59,8 @@ pub(crate) fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 /// What is acknowledged as durable is told durably; what passes with the process is not worth the wait (docs/decisions/0005).
 fn flush(action: &str) -> Flush {
     match action {
-        "create" | "destroy" | "rename" | "update" | "undelete" | "protect" | "unprotect" | "purge" | "commit" | "pull" | "tag"
-        | "untag" | "delete" | "load" | "import" | "prune" => Flush::Yes,
+        "create" | "destroy" | "snapshot" | "snapshot-remove" | "rollback" | "rename" | "update" | "undelete" | "protect" | "unprotect"
+        | "purge" | "commit" | "pull" | "tag" | "untag" | "delete" | "load" | "import" | "prune" => Flush::Yes,
         _ => Flush::No,
     }
 }

@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
+use std::os::fd::{AsFd, AsRawFd as _};
 use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 
@@ -54,6 +55,16 @@ pub fn parse(bytes: &[u8]) -> Option<Vec<Entry>> {
 /// The mount a path would be on, judged by its text alone: the longest mount point that contains it, the last one mounted there.
 pub fn containing<'t>(table: &'t [Entry], path: &Path) -> Option<&'t Entry> {
     table.iter().filter(|entry| path.starts_with(&entry.mount_point)).max_by_key(|entry| entry.mount_point.components().count())
+}
+
+/// Whether something is mounted below an open directory, seen from here. What can not be known counts as yes.
+#[must_use]
+pub fn has_below(dir: impl AsFd) -> bool {
+    let link = format!("/proc/self/fd/{}", dir.as_fd().as_raw_fd());
+    match (std::fs::read_link(link), read()) {
+        (Ok(path), Ok(table)) => table.iter().any(|entry| entry.mount_point != path && entry.mount_point.starts_with(&path)),
+        _ => true,
+    }
 }
 
 fn entry(line: &[u8]) -> Option<Entry> {

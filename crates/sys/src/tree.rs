@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, FileType, Mode, OFlags, RawDir, ResolveFlags, Stat};
 use rustix::io::Errno;
 
-use crate::{Error, Result};
+use crate::{Error, Result, btrfs, mountinfo};
 
 /// Bytes of one getdents64 call: 64 KiB holds about two thousand names.
 const DIRENT_BUFFER: usize = 64 * 1024;
@@ -119,6 +119,9 @@ impl Removal {
         let shown = PathBuf::from(OsStr::from_bytes(name.to_bytes()));
         match open_dir(dir, name) {
             Ok(top) => {
+                if self.destroyed(dir, name, &top) {
+                    return Ok(());
+                }
                 self.top = Some(top.try_clone().map_err(|e| Error::new("dup", &shown, e))?);
                 loop {
                     let before = self.moved;
@@ -161,6 +164,7 @@ impl Removal {
                 }
             }
             match open_dir(dir, &name) {
+                Ok(child) if self.destroyed(dir.as_fd(), &name, &child) => {}
                 Ok(child) if depth < DEPTH_MAX => {
                     self.empty(&child, &shown(), depth + 1);
                     self.unlink(dir.as_fd(), &name, AtFlags::REMOVEDIR, &shown());
@@ -171,6 +175,21 @@ impl Removal {
                 Err(e) => self.note("open", &shown(), e),
             }
         }
+    }
+
+    /// A subvolume goes at once, whatever it holds. One that can not, because others or mounts are in it, is made writable and emptied like any
+    /// directory; rmdir takes it then (Linux 4.18).
+    fn destroyed(&self, dir: BorrowedFd<'_>, name: &CStr, child: &OwnedFd) -> bool {
+        if !btrfs::is_subvolume(child) {
+            return false;
+        }
+        // The kernel would take a mount inside away with it.
+        if !mountinfo::has_below(child) && matches!(btrfs::destroy(dir, name), Ok(()) | Err(Errno::NOENT)) {
+            return true;
+        }
+        // If even that is refused, so is the first deletion, which tells it.
+        btrfs::set_read_only(child, false).ok();
+        false
     }
 
     fn move_up(&mut self, dir: &OwnedFd, name: &CStr, shown: &Path) {

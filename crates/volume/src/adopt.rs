@@ -15,6 +15,7 @@ use stead_sys::{durable, xattr};
 use crate::create::CreateRequest;
 use crate::error::disk;
 use crate::record::{LOCAL, State, Volume};
+use crate::snapshot::fresh_data;
 use crate::staging::Staging;
 use crate::{Error, Result, Volumes, driver, sidecar};
 
@@ -67,7 +68,7 @@ impl Volumes {
         }
         let stage = Staging::new(&self.root, &self.run_root)?;
         let data = stage.path().join("_data");
-        durable::make_dir(&data, 0o755).map_err(disk("adopt", name))?;
+        fresh_data(stage.path()).map_err(disk("adopt", name))?;
         let (content, is_torn) = match what.content {
             Some(source) => copy_checked(source, &data, what)?,
             None => (Measure::default(), false),
@@ -86,6 +87,7 @@ impl Volumes {
             protected: false,
             access: Access::Shared,
             last_holder: None,
+            origin: None,
         };
         sidecar::write(stage.path(), &volume)?;
         durable::sync_dir(&data).map_err(disk("adopt", name))?;

@@ -12,6 +12,7 @@ use stead_sys::durable;
 use crate::error::disk;
 use crate::record::{ANONYMOUS_LABEL, LOCAL, LastHolder, State, Volume};
 use crate::sidecar::{self, Found};
+use crate::snapshot::fresh_data;
 use crate::staging::Staging;
 use crate::{Error, Result, Volumes, driver};
 
@@ -78,6 +79,7 @@ impl Volumes {
             protected: false,
             access: request.access,
             last_holder: request.last_holder,
+            origin: None,
         };
         self.place(&volume)?;
         self.store.publish(|tx| tx.put(&volume))?;
@@ -99,7 +101,8 @@ impl Volumes {
         let data = self.path(name);
         if !data.is_dir() {
             // Deleted by hand: the volume is empty now, and an image may fill it again.
-            durable::create_dir(&data, 0o755).map_err(disk("create", name))?;
+            let home = self.home(name);
+            fresh_data(&home).and_then(|_data| durable::sync_dir(&home)).map_err(disk("create", name))?;
             volume.state = State::New;
             sidecar::write(&self.root.volume(name), &volume)?;
         } else if matches!(sidecar::look(&self.root, name)?, Found::Adopted(_)) {
@@ -115,10 +118,9 @@ impl Volumes {
     fn place(&self, volume: &Volume) -> Result<()> {
         let failed = disk("create", &volume.name);
         let stage = Staging::new(&self.root, &self.run_root)?;
-        let data = stage.path().join("_data");
-        durable::make_dir(&data, 0o755).map_err(&failed)?;
+        let data = fresh_data(stage.path()).map_err(&failed)?;
         sidecar::write(stage.path(), volume)?;
-        durable::sync_dir(&data).map_err(&failed)?;
+        rustix::fs::fsync(&data).map_err(|e| failed(stead_sys::Error::new("fsync", stage.path(), e)))?;
         stage.publish(&self.root.volume(&volume.name)).map_err(&failed)
     }
 }

@@ -150,9 +150,11 @@ pub enum Error {
         /// The label.
         label: &'static str,
     },
-    /// The volume that is renamed is not idle.
-    #[error("rename {name}: volume is in use - [{}]", users.join(", "))]
+    /// Containers that use it run, or are about to.
+    #[error("{act} {name}: volume is in use - [{}]", users.join(", "))]
     Busy {
+        /// The verb.
+        act: &'static str,
         /// The volume.
         name: String,
         /// Ids of the containers that run, or are about to.
@@ -244,7 +246,8 @@ impl Error {
             Self::NotInTrash { .. } => "'stead volume trash ls' shows what can be had back".to_owned(),
             Self::Ambiguous { .. } => "give more of it, or the name".to_owned(),
             Self::Taken { act: "undelete", name, .. } => format!("give it another name: 'stead volume undelete {name} NEWNAME'"),
-            Self::Busy { .. } => "stop these containers first; they start with the new name afterwards".to_owned(),
+            Self::Busy { act: "rename", .. } => "stop these containers first; they start with the new name afterwards".to_owned(),
+            Self::Busy { .. } => "stop these containers first".to_owned(),
             _ => return None,
         })
     }

@@ -7,6 +7,7 @@
 //! If we crash here: a volume exists whole or not at all, is populated whole or not at all; [`Volumes::repair`] and the next command finish the rest.
 
 mod adopt;
+mod clone;
 mod create;
 pub mod driver;
 mod error;
@@ -17,6 +18,7 @@ mod recover;
 mod remove;
 mod removed;
 mod rename;
+mod rollback;
 mod sidecar;
 pub mod snapshot;
 mod staging;
@@ -26,6 +28,7 @@ mod update;
 mod volumes;
 
 pub use adopt::{Adopt, Adopted, free_bytes};
+pub use clone::CloneRequest;
 pub use create::{CreateRequest, Created};
 pub use error::{Error, Result};
 pub use held::Held;

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use stead_sys::copy::{self, CopyOptions, CopyStats};
-use stead_sys::{durable, path as lookup, tree, xattr};
+use stead_sys::{btrfs, durable, path as lookup, tree, xattr};
 
 use crate::driver::Storage;
 use crate::error::is_full;
@@ -166,19 +166,33 @@ impl Volumes {
         }
         let _lock = self.lock(name)?;
         let Some(volume) = self.settled(name)? else { return Ok(false) };
-        let failed = |source| Error::Populate { name: name.to_owned(), source };
+        self.finish_population(&volume)?;
+        Ok(true)
+    }
+
+    /// The same under the volume's lock, which whoever copies the content has.
+    pub(crate) fn finish_population(&self, volume: &Volume) -> Result<()> {
+        let home = self.home(&volume.name);
+        if !left_over(&home) {
+            return Ok(());
+        }
+        let failed = |source| Error::Populate { name: volume.name.clone(), source };
         let ground = Ground::directory(&home).map_err(failed)?;
         ground.clean().map_err(failed)?;
         if ground.finish().map_err(failed)? == Finished::Root {
-            self.mark_ready(volume, "")?;
+            self.mark_ready(volume.clone(), "")?;
         }
-        Ok(true)
+        Ok(())
     }
 }
 
 /// Whether a populating was interrupted here.
 pub(crate) fn left_over(home: &Path) -> bool {
-    [INCOMING, PART].iter().any(|name| home.join(std::ffi::OsStr::from_bytes(name.to_bytes())).symlink_metadata().is_ok())
+    let has = |directory: &Path| {
+        [INCOMING, PART].iter().any(|name| directory.join(std::ffi::OsStr::from_bytes(name.to_bytes())).symlink_metadata().is_ok())
+    };
+    // Of a device that is mounted there it is known when it is populated the next time.
+    has(home) || has(&home.join("_data")) && open(home).is_ok_and(|home| tree::open_dir(&home, c"_data").is_ok_and(btrfs::is_subvolume))
 }
 
 /// The image's directory; `None` when there is none, or something else. Symbolic links stay inside the image (CVE-2022-23648).
@@ -214,10 +228,14 @@ struct Ground {
 }
 
 impl Ground {
-    /// A plain volume: the copy lies next to `_data`.
+    /// A plain volume: the copy lies next to `_data`; or in it where that is a subvolume, out of which and into which nothing can be renamed.
     fn directory(home: &Path) -> Result<Self, stead_sys::Error> {
         let home_fd = open(home)?;
         let data = tree::open_dir(&home_fd, c"_data").map_err(|e| stead_sys::Error::new("open", home.join("_data"), e))?;
+        if btrfs::is_subvolume(&data) {
+            let inside = tree::open_dir(&data, c".").map_err(|e| stead_sys::Error::new("open", home.join("_data"), e))?;
+            return Ok(Self { home: inside, data, shown: home.to_path_buf() });
+        }
         Ok(Self { home: home_fd, data, shown: home.to_path_buf() })
     }
 

@@ -57,6 +57,9 @@ pub struct Volume {
     /// Whose anonymous volume it is: a container that takes that one's place gets it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_holder: Option<LastHolder>,
+    /// The volume, or the snapshot (`VOL@SNAP`), of which it is a clone; for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
 }
 
 /// The container that an anonymous volume was made for, by what stays when it is made anew.

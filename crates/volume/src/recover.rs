@@ -126,6 +126,8 @@ impl Volumes {
                 found("its removal, or that it is back, was interrupted".to_owned(), repair);
             }
         }
+        self.inspect_snapshots(name, repair, findings)?;
+        let mut found = |problem: String, repaired: bool| findings.push(Finding { subject: name.to_owned(), problem, repaired });
         for litter in durable::temporaries(&self.root.volume(name))? {
             if repair {
                 // Under the lock nobody is writing the sidecar, so this is nobody's.

@@ -104,6 +104,7 @@ fn adopt(root: &Root, name: &str) -> Result<Found> {
                 protected: false,
                 access: Access::Shared,
                 last_holder: None,
+                origin: None,
             }))
         }
         _ => Ok(Found::Nothing),

@@ -1,5 +1,6 @@
 //! Volumes: one verb a file.
 
+mod clone;
 mod create;
 mod inspect;
 mod ls;
@@ -7,6 +8,8 @@ mod protect;
 mod prune;
 mod rename;
 mod rm;
+mod rollback;
+mod snapshot;
 mod trash;
 mod undelete;
 mod unprotect;
@@ -30,6 +33,12 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/stead/volumes/trash/empty", trash::empty::post),
     route(Method::POST, "/stead/volumes/prune", prune::post_now),
     route(Method::POST, "/stead/volumes/undelete", undelete::post),
+    route(Method::GET, "/stead/volumes/{name}/snapshots", snapshot::ls::get),
+    route(Method::GET, "/stead/volumes/{name}/snapshots/{snapshot}", snapshot::inspect::get),
+    route(Method::POST, "/stead/volumes/{name}/clone", clone::post),
+    route(Method::POST, "/stead/volumes/{name}/snapshots", snapshot::create::post),
+    route(Method::POST, "/stead/volumes/{name}/rollback", rollback::post),
+    route(Method::DELETE, "/stead/volumes/{name}/snapshots/{snapshot}", snapshot::rm::delete),
     route(Method::POST, "/stead/volumes/{name}/protect", protect::post),
     route(Method::POST, "/stead/volumes/{name}/rename", rename::post),
     route(Method::POST, "/stead/volumes/{name}/unprotect", unprotect::post),

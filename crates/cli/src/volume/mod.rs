@@ -1,5 +1,6 @@
 //! `stead volume`: one verb a file.
 
+mod clone;
 mod create;
 mod inspect;
 mod ls;
@@ -7,6 +8,8 @@ mod protect;
 pub(crate) mod prune;
 mod rename;
 mod rm;
+mod rollback;
+mod snapshot;
 mod trash;
 mod undelete;
 mod unprotect;
@@ -22,6 +25,7 @@ pub(crate) static VOLUME: Command = Command {
     usage: "COMMAND",
     about: "Manage volumes",
     act: Act::Group(&[
+        &clone::CLONE,
         &create::CREATE,
         &inspect::INSPECT,
         &ls::LS,
@@ -29,6 +33,8 @@ pub(crate) static VOLUME: Command = Command {
         &prune::PRUNE,
         &rename::RENAME,
         &rm::RM,
+        &rollback::ROLLBACK,
+        &snapshot::SNAPSHOT,
         &trash::TRASH,
         &undelete::UNDELETE,
         &unprotect::UNPROTECT,

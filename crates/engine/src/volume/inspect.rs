@@ -1,5 +1,7 @@
 //! `volume inspect`.
 
+use serde_json::Value;
+
 use super::VolumeView;
 use super::view::UsageData;
 use crate::container::record::VOLUME_KIND;
@@ -11,7 +13,18 @@ impl Engine {
     /// # Errors
     /// `get x: no such volume`.
     pub fn volume_inspect(&self, name: &str) -> Result<VolumeView> {
-        Ok(self.view(&self.volumes.get(name)?))
+        let volume = self.volumes.get(name)?;
+        let mut view = self.view(&volume);
+        let status = view.status.get_or_insert_default();
+        status.insert("SnapshotMethod".to_owned(), Value::from(self.volumes.snapshot_method(name)?.as_str()));
+        let snapshots = self.volume_snapshot_list(name)?;
+        if !snapshots.is_empty() {
+            status.insert("Snapshots".to_owned(), snapshots.into_iter().map(|snapshot| Value::from(snapshot.name)).collect());
+        }
+        if let Some(origin) = volume.origin {
+            status.insert("CloneOf".to_owned(), Value::from(origin));
+        }
+        Ok(view)
     }
 
     /// The same with its size and the number of its users.

@@ -40,7 +40,7 @@ pub struct Pending {
     /// The name under which a device is mounted for us.
     holder: Option<String>,
     stage: Option<Staging>,
-    _lock: Lock,
+    lock: Option<Lock>,
 }
 
 impl Volumes {
@@ -59,6 +59,7 @@ impl Volumes {
 
     /// The same for whoever has the lock already.
     pub(crate) fn begin_locked(&self, volume: Volume, request: &SnapshotRequest, lock: Lock) -> Result<Pending> {
+        self.finish_population(&volume)?;
         let now = Time::now();
         let name = match &request.name {
             Some(name) => name.clone(),
@@ -84,7 +85,8 @@ impl Volumes {
             entries: None,
         };
         let volumes = self.clone();
-        let mut pending = Pending { volumes, volume, snapshot, site, prepared: None, stats: None, holder, stage: Some(stage), _lock: lock };
+        let mut pending =
+            Pending { volumes, volume, snapshot, site, prepared: None, stats: None, holder, stage: Some(stage), lock: Some(lock) };
         let prepared = method::prepare(method, &pending.site).map_err(disk("snapshot", &pending.volume.name))?;
         pending.prepared = Some(prepared);
         Ok(pending)
@@ -165,6 +167,15 @@ impl Pending {
     /// # Errors
     /// The disk: there is no snapshot then.
     pub fn publish(mut self) -> Result<Snapshot> {
+        self.finish()
+    }
+
+    /// The same, and the volume stays locked.
+    pub(crate) fn publish_locked(mut self) -> Result<(Snapshot, Option<Lock>)> {
+        Ok((self.finish()?, self.lock.take()))
+    }
+
+    fn finish(&mut self) -> Result<Snapshot> {
         if self.stats.is_none() {
             self.take()?;
         }

@@ -132,12 +132,16 @@ pub(crate) fn restore(method: Method, snapshot: &Path, target: &Path) -> Result<
         shared::restore(&from, &content, &data)?;
         return durable::sync_fs(&to, target);
     }
-    duplicate(&content, &to, target)
+    duplicate_into(&content, &to, target)
 }
 
 /// Makes `_data` in `target`, with the content of the directory `content`, which nobody changes meanwhile: by a subvolume's snapshot, by clones of
 /// its files or by copying, whichever is possible; durable.
-pub(crate) fn duplicate(content: &OwnedFd, to: &OwnedFd, target: &Path) -> Result<()> {
+pub(crate) fn duplicate(content: &Path, target: &Path) -> Result<()> {
+    duplicate_into(&open(content)?, &open(target)?, target)
+}
+
+fn duplicate_into(content: &OwnedFd, to: &OwnedFd, target: &Path) -> Result<()> {
     if between(content, to) == Method::Subvolume {
         btrfs::snapshot(content, to, DATA, false)?;
         return fs::fsync(to).map_err(|e| stead_sys::Error::new("fsync", target, e));

@@ -8,6 +8,7 @@ mod inspect;
 mod list;
 mod method;
 mod note;
+mod recover;
 mod remove;
 mod shared;
 
@@ -22,7 +23,8 @@ use crate::{Result, Volumes};
 pub use create::{Pending, SnapshotRequest};
 pub use method::Method;
 
-pub(crate) use method::{Stats, fresh_data, restore};
+pub(crate) use create::time_name;
+pub(crate) use method::{duplicate, fresh_data, restore};
 
 /// The directory in a volume's directory.
 pub(crate) const SNAPSHOTS: &str = "snapshots";

@@ -1,0 +1,71 @@
+//! `volume rollback`: the present becomes a snapshot, the past a staged tree, and then the two trees change places in one step.
+
+use stead_base::time::Time;
+use stead_store::Record;
+use stead_sys::durable;
+use stead_sys::lock::Lock;
+
+use crate::driver::Storage;
+use crate::error::disk;
+use crate::record::{State, Volume};
+use crate::remove::mount_below;
+use crate::snapshot::{Snapshot, SnapshotRequest, Why, restore, time_name};
+use crate::staging::Staging;
+use crate::{Error, Result, Volumes, sidecar};
+
+impl Volumes {
+    /// Gives a volume the content of one of its snapshots. `users` is asked while no record can change, with the ids of all who refer to the volume:
+    /// none of them may run. Answers the snapshot of what was there before.
+    ///
+    /// A crash before the exchange leaves the content as it was (and perhaps the snapshot of it); after it, the rollback is whole.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NoSnapshot`], [`Error::OnDevice`], [`Error::Mounted`], what `users` says, the disk. The content is what it was.
+    pub fn rollback<E>(&self, name: &str, snapshot: &str, users: impl FnOnce(&[String]) -> Result<(), E>) -> Result<Snapshot, E>
+    where
+        E: From<Error> + From<stead_store::Error>,
+    {
+        self.snapshot(name, snapshot)?;
+        let lock = self.lock(name)?;
+        let volume = self.settled(name)?.ok_or_else(|| Error::NotFound { name: name.to_owned() })?;
+        let past = self.snapshot(name, snapshot)?;
+        if self.driver(&volume)?.storage(&volume)? != Storage::Directory {
+            return Err(Error::OnDevice { name: name.to_owned(), snapshot: snapshot.to_owned() }.into());
+        }
+        if let Some(at) = mount_below(&self.path(name))? {
+            return Err(Error::Mounted { name: name.to_owned(), at }.into());
+        }
+        let failed = disk("rollback", name);
+        let stage = Staging::new(&self.root, &self.run_root)?;
+        restore(past.method, &self.snapshot_home(name, snapshot), stage.path()).map_err(&failed)?;
+        let (before, _lock) = self.keep_present(&volume, lock)?;
+        let (staged, data) = (stage.path().join("_data"), self.path(name));
+        self.store.publish(|tx| {
+            let ids: Vec<String> = tx.referrers(Volume::KIND, name)?.into_iter().map(|(_, id)| id).collect();
+            users(&ids)?;
+            durable::rename_exchange(&staged, &data).map_err(&failed)?;
+            Ok::<_, E>(())
+        })?;
+        // What was there is in the staging directory now, and goes to the trash with it.
+        drop(stage);
+        self.never_populate(volume)?;
+        Ok(before)
+    }
+
+    fn keep_present(&self, volume: &Volume, lock: Lock) -> Result<(Snapshot, Option<Lock>)> {
+        let name = self.free_name(&volume.name, &format!("before-rollback-{}", time_name(Time::now())));
+        let request =
+            SnapshotRequest { volume: volume.name.clone(), name: Some(name), why: Why::BeforeRollback, ..SnapshotRequest::default() };
+        self.begin_locked(volume.clone(), &request, lock)?.publish_locked()
+    }
+
+    fn never_populate(&self, mut volume: Volume) -> Result<()> {
+        if volume.state == State::Ready {
+            return Ok(());
+        }
+        volume.state = State::Ready;
+        sidecar::write(&self.home(&volume.name), &volume)?;
+        self.store.publish(|tx| tx.put(&volume))?;
+        Ok(())
+    }
+}
