@@ -78,6 +78,8 @@ paths!(RunRoot {
     mounts => "mounts";
     /// Locks.
     locks => "locks";
+    /// What running containers keep others from, as locked ranges of this file.
+    leases => "leases";
 });
 
 impl Root {

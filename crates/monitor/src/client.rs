@@ -389,22 +389,21 @@ impl Client {
     }
 
     pub(crate) fn send_all(&self, bytes: &[u8]) -> Result<(), Error> {
-        self.send_all_with(bytes, None)
+        self.send_all_with(bytes, &[])
     }
 
-    /// A descriptor goes with the first byte.
-    pub(crate) fn send_all_with(&self, mut bytes: &[u8], descriptor: Option<BorrowedFd<'_>>) -> Result<(), Error> {
-        let mut descriptor = descriptor.map(|fd| [fd]);
+    /// Descriptors, at most two, go with the first byte.
+    pub(crate) fn send_all_with(&self, mut bytes: &[u8], mut descriptors: &[BorrowedFd<'_>]) -> Result<(), Error> {
         while !bytes.is_empty() {
-            let mut space = [MaybeUninit::<u8>::uninit(); rustix::cmsg_space!(ScmRights(1))];
+            let mut space = [MaybeUninit::<u8>::uninit(); rustix::cmsg_space!(ScmRights(2))];
             let mut control = SendAncillaryBuffer::new(&mut space);
-            if let Some(fds) = &descriptor {
-                let _there_is_room = control.push(SendAncillaryMessage::ScmRights(fds));
+            if !descriptors.is_empty() {
+                let _there_is_room = control.push(SendAncillaryMessage::ScmRights(descriptors));
             }
             match rustix::net::sendmsg(&self.socket, &[IoSlice::new(bytes)], &mut control, SendFlags::NOSIGNAL) {
                 Ok(count) => {
                     bytes = &bytes[count..];
-                    descriptor = None;
+                    descriptors = &[];
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Err(rustix::io::Errno::PIPE | rustix::io::Errno::CONNRESET) => return Err(Error::Gone(self.id.clone())),

@@ -36,6 +36,9 @@ pub struct MonitorConfig {
     /// Ports of the host that are kept from everybody else.
     #[serde(default)]
     pub ports: Vec<crate::hold::HeldPort>,
+    /// Whether the leases on what it mounts come along, to be held for its whole life.
+    #[serde(default)]
+    pub is_leased: bool,
     /// What the monitor becomes after the end (`stead --root … reap ID`), unless a client has claimed the clean-up. Absolute program first; empty means nothing.
     pub cleanup_argv: Vec<String>,
     /// What every event of the container tells about it: its labels, image and name.

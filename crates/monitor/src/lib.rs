@@ -16,6 +16,7 @@ pub mod config;
 pub mod exit;
 pub mod health;
 mod hold;
+pub mod lease;
 pub mod log;
 pub mod mark;
 mod probe;

@@ -52,12 +52,14 @@ fn begin() -> Result<Server, ()> {
     crate::tolerate(process::close_on_exec_from(u32::from(crate::spawn::PROGRAM_FD)));
     crate::tolerate(process::close_from(u32::from(crate::spawn::NETWORK_FD) + 1));
     let creator = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).map_err(drop)?;
-    let (config, birth_lock) = receive_config(&creator).ok_or(())?;
+    let (config, mut along) = receive_config(&creator).ok_or(())?;
+    let lease = if config.is_leased { along.pop() } else { None };
+    let birth_lock = along.pop();
     let mut first = Connection::new(creator);
     settle_process(&config);
     match open_shop(&config) {
         Ok((lock, listener, log, signals, ports)) => {
-            Ok(Server::new(config, Shop { lock, birth_lock, listener, log, signals, ports, oom_floor: shield_from_oom() }, first))
+            Ok(Server::new(config, Shop { lock, birth_lock, lease, listener, log, signals, ports, oom_floor: shield_from_oom() }, first))
         }
         Err(failed) => {
             first.send_json(Kind::Failed, &failed);
@@ -71,6 +73,8 @@ pub(super) struct Shop {
     lock: Lock,
     /// Shared with the creator: keeps starts and removals away.
     birth_lock: Option<OwnedFd>,
+    /// Keeps others from what the container mounts, as far as it asks for that.
+    lease: Option<OwnedFd>,
     listener: OwnedFd,
     log: Option<Writer>,
     signals: OwnedFd,
@@ -119,21 +123,21 @@ fn listen(run_root: &RunRoot, id: &str) -> stead_sys::Result<OwnedFd> {
     Ok(listener)
 }
 
-/// Blocks for the creator's first frame, and not a byte further. The lock of the birth may come with it.
-fn receive_config(socket: &OwnedFd) -> Option<(MonitorConfig, Option<OwnedFd>)> {
+/// Blocks for the creator's first frame, and not a byte further. The lock of the birth and the leases may come with it, in this order.
+fn receive_config(socket: &OwnedFd) -> Option<(MonitorConfig, Vec<OwnedFd>)> {
     let mut header = [0; protocol::HEADER];
-    let birth_lock = receive_exact(socket, &mut header)?;
+    let along = receive_exact(socket, &mut header)?;
     let (Kind::Config, length) = protocol::parse_header(header)? else { return None };
     let mut payload = vec![0; length];
     receive_exact(socket, &mut payload)?;
-    Some((serde_json::from_slice(&payload).ok()?, birth_lock))
+    Some((serde_json::from_slice(&payload).ok()?, along))
 }
 
-/// Fills the buffer; a descriptor that came along is the answer.
-fn receive_exact(socket: &OwnedFd, mut buffer: &mut [u8]) -> Option<Option<OwnedFd>> {
-    let mut descriptor = None;
+/// Fills the buffer; the descriptors that came along are the answer.
+fn receive_exact(socket: &OwnedFd, mut buffer: &mut [u8]) -> Option<Vec<OwnedFd>> {
+    let mut came = Vec::new();
     while !buffer.is_empty() {
-        let mut space = [MaybeUninit::<u8>::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut space = [MaybeUninit::<u8>::uninit(); rustix::cmsg_space!(ScmRights(2))];
         let mut control = RecvAncillaryBuffer::new(&mut space);
         match rustix::net::recvmsg(socket, &mut [IoSliceMut::new(buffer)], &mut control, RecvFlags::CMSG_CLOEXEC) {
             Ok(message) if message.bytes > 0 => buffer = &mut buffer[message.bytes..],
@@ -142,11 +146,11 @@ fn receive_exact(socket: &OwnedFd, mut buffer: &mut [u8]) -> Option<Option<Owned
         }
         for message in control.drain() {
             if let RecvAncillaryMessage::ScmRights(descriptors) = message {
-                descriptor = descriptors.last().or(descriptor);
+                came.extend(descriptors);
             }
         }
     }
-    Some(descriptor)
+    Some(came)
 }
 
 /// Own session, nobody's terminal, parent of orphans, remarks in `monitor.log`. None of these may stop a container from running.

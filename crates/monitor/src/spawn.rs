@@ -26,7 +26,7 @@ pub const ROLE: &str = "monitor";
 /// # Errors
 /// When the process cannot be made.
 pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
-    spawn_with(config, None, None)
+    spawn_with(config, None, None, None)
 }
 
 /// The same, for a container whose network namespace is there already: the monitor holds it as descriptor [`NETWORK_FD`].
@@ -34,15 +34,24 @@ pub fn spawn(config: &MonitorConfig) -> Result<Client, Error> {
 /// `lock` is the descriptor of the lock that keeps other starts and removals away. The monitor shares it until the container is born or never will be:
 /// a creator that is killed in between does not let anybody in on a birth that is under way.
 ///
+/// `lease` is what keeps others from what the container mounts, and stays with the monitor until the container has ended for good.
+///
 /// # Errors
 /// As [`spawn`].
-pub fn spawn_with(config: &MonitorConfig, network: Option<OwnedFd>, lock: Option<BorrowedFd<'_>>) -> Result<Client, Error> {
+pub fn spawn_with(
+    config: &MonitorConfig,
+    network: Option<OwnedFd>,
+    lock: Option<BorrowedFd<'_>>,
+    lease: Option<BorrowedFd<'_>>,
+) -> Result<Client, Error> {
+    let config = &MonitorConfig { is_leased: lease.is_some(), ..config.clone() };
     let (ours, theirs) = rustix::net::socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(|errno| stead_sys::Error::new("socketpair", "monitor", errno))?;
     let program = above(&stead_sys::process::self_exe_sealed()?)?;
     exec_monitor(&program, theirs, network, config)?;
     let mut client = Client::over(&config.id, ours);
-    client.send_all_with(&protocol::json(Kind::Config, config), lock)?;
+    let along: Vec<BorrowedFd<'_>> = lock.into_iter().chain(lease).collect();
+    client.send_all_with(&protocol::json(Kind::Config, config), &along)?;
     client.owe(Kind::Done);
     Ok(client)
 }

@@ -25,6 +25,7 @@ mod staging;
 pub mod trash;
 mod undelete;
 mod update;
+mod used;
 mod volumes;
 
 pub use adopt::{Adopt, Adopted, free_bytes};
@@ -40,6 +41,7 @@ pub use removed::Kept;
 pub use snapshot::{Method, Pending, Snapshot, SnapshotRequest, Why};
 pub use undelete::Undeleted;
 pub use update::Update;
+pub use used::LastUse;
 pub use volumes::Volumes;
 
 #[cfg(test)]

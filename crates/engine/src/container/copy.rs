@@ -99,7 +99,7 @@ impl Engine {
         let layer = writable::ensure(&self.root, &container.id)?;
         // As at a start: what the image has for a new volume must be there before anything is copied next to it.
         self.populate_volumes(&container)?;
-        let mounts = self.activate_mounts(&container)?;
+        let mounts = self.activate_mounts(&container, &[])?;
         self.tell_mounted(&container);
         let stopped = Stopped { engine: self, container, _hold: hold };
         let plan = self.plan(&stopped.container, &layer, mounts, stead_runtime::NetNamespace::None)?;

@@ -1,5 +1,6 @@
 //! Containers: one verb a file.
 
+mod access;
 pub(crate) mod adopt;
 mod check;
 pub mod commit;

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use stead_base::time::Time;
 use stead_layer::writable;
 use stead_mount::parse::{self, VolumesFrom};
 use stead_mount::plan::{self, Inputs};
 use stead_mount::{HostProbe, Mount, MountPoint, MountType, lower_all};
-use stead_volume::{CreateRequest, Populate, When};
+use stead_volume::{CreateRequest, LastUse, Populate, When};
 
 use super::config::{Config, HostConfig};
 use super::plan::diff_ids;
@@ -134,13 +135,14 @@ impl Engine {
     }
 
     /// Mounts what the container's volumes need on the host and gives the mounts that its process will see, in depth order.
-    /// What is mounted is released by [`Engine::release_mounts`].
-    pub(super) fn activate_mounts(&self, container: &Container) -> Result<Vec<Mount>> {
+    /// Volumes named in `read_only` are only read. What is mounted is released by [`Engine::release_mounts`].
+    pub(super) fn activate_mounts(&self, container: &Container, read_only: &[String]) -> Result<Vec<Mount>> {
         self.populate(container, When::Start)?;
         let mut points = container.mounts.clone();
         for point in points.iter_mut().filter(|p| p.kind == MountType::Volume && !p.name.is_empty()) {
             let path = self.volumes.mount(&point.name, &container.id).inspect_err(|_failure| drop(self.let_go_of_volumes(container)))?;
             point.source = path.display().to_string();
+            point.rw &= !read_only.contains(&point.name);
         }
         let tmpfs = container.host.tmpfs.clone().unwrap_or_default();
         let images = self.image_layers(container)?;
@@ -164,6 +166,7 @@ impl Engine {
         // Several may clean up after one life; one of them says so.
         if stead_monitor::mark::take(&self.run_root, &container.id) {
             self.tell_unmounted(container);
+            self.note_use(&container.id);
         }
         outcome
     }
@@ -198,6 +201,15 @@ impl Engine {
             self.tell_mounted(&container);
         }
         Ok(())
+    }
+
+    /// Remembers with each of the container's volumes that it was used now. For people: what cannot be written is not.
+    pub(super) fn note_use(&self, id: &str) {
+        let Ok(container) = self.container(id) else { return };
+        let last = LastUse { at: Time::now(), by: container.name.clone() };
+        for name in container.volumes() {
+            self.volumes.note_use(name, &last);
+        }
     }
 
     pub(super) fn tell_mounted(&self, container: &Container) {

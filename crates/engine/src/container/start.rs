@@ -76,11 +76,13 @@ impl Engine {
     }
 
     fn prepare_held(&self, container: &Container, held: &Hold) -> Result<Client> {
+        // Before anything is mounted: who must not have it does not begin to.
+        let leases = self.take_leases(container)?;
         let layer = writable::ensure(&self.root, &container.id)?;
         // The kernel takes its time for interfaces; the mounts need none of it.
         let (network, mounts) = std::thread::scope(|scope| {
             let network = scope.spawn(|| self.prepare_network(container));
-            let mounts = self.activate_mounts(container);
+            let mounts = self.activate_mounts(container, &leases.read_only);
             let panicked = |_panic| Err(Failure::new(Kind::Internal, "the network's thread panicked"));
             (network.join().unwrap_or_else(panicked), mounts)
         });
@@ -90,7 +92,7 @@ impl Engine {
         let bytes = serde_json::to_vec(&plan).map_err(|e| Failure::new(Kind::Internal, format!("plan of {}: {e}", container.id)))?;
         stead_runtime::spec::write(&self.run_root, &container.id, &bytes)?;
         let config = self.monitor_config(container, network.sandbox.as_ref())?;
-        let mut client = stead_monitor::spawn_with(&config, network.held, Some(held.as_fd()))?;
+        let mut client = stead_monitor::spawn_with(&config, network.held, Some(held.as_fd()), leases.descriptor())?;
         if network.sandbox.is_some() {
             // From here on the monitor's lock says whose the addresses and ports are.
             client.attached()?;
@@ -110,7 +112,10 @@ impl Engine {
         }
         self.tell_life_begins(client)?;
         match client.start() {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                self.note_use(client.id());
+                Ok(())
+            }
             Err(error) => {
                 let mut failure = Failure::from(error);
                 failure.message = format!("failed to create task for container: {}", failure.message);
@@ -156,6 +161,7 @@ impl Engine {
             tty: config.tty,
             console_size: host.console_size.map(|[rows, cols]| (rows, cols)).filter(|size| *size != (0, 0)),
             ports: sandbox.map(held_ports).unwrap_or_default(),
+            is_leased: false,
             cleanup_argv: self.cleanup_argv(&container.id),
             attributes: container_attributes(container),
             health: super::health::of(container),

@@ -304,6 +304,7 @@ impl Server {
         self.ports.clear();
         crate::tolerate(rustix::fs::unlink(self.config.run_root().monitor_socket(&self.config.id)));
         self.lock = None;
+        self.lease = None;
         self.birth_lock = None;
     }
 

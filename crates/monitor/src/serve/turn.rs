@@ -37,6 +37,8 @@ pub(super) struct Server {
     pub(super) lock: Option<Lock>,
     /// Until it is decided whether the container is born: nobody else starts or removes it, even when our creator was killed.
     pub(super) birth_lock: Option<OwnedFd>,
+    /// Held until the container has ended for good.
+    pub(super) lease: Option<OwnedFd>,
     pub(super) listener: Option<OwnedFd>,
     pub(super) log: Option<Writer>,
     signals: OwnedFd,
@@ -85,6 +87,7 @@ impl Server {
             oom_floor: shop.oom_floor,
             lock: Some(shop.lock),
             birth_lock: shop.birth_lock,
+            lease: shop.lease,
             listener: Some(shop.listener),
             log: shop.log,
             signals: shop.signals,

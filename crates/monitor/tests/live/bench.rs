@@ -60,6 +60,7 @@ impl Bench {
             tty: false,
             console_size: None,
             ports: Vec::new(),
+            is_leased: false,
             cleanup_argv: Vec::new(),
             attributes: BTreeMap::new(),
             health: None,
