@@ -42,6 +42,12 @@ pub fn ensure(root: &Root, id: &str) -> Result<Writable> {
     Ok(writable)
 }
 
+/// Where the layers over a container's mounts are made that are thrown away: they go with its directory.
+#[must_use]
+pub fn overlays(root: &Root, id: &str) -> PathBuf {
+    root.container(id).join("overlays")
+}
+
 /// A layer that was mounted without flushing refuses to be mounted again until somebody says that no power cut came in between. For a
 /// container that is to be removed anyway, `restart` says so; after a power cut it is removed before anybody mounts it.
 fn forget_volatile(work: &Path) -> Result<()> {

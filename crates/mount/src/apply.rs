@@ -17,10 +17,12 @@ use crate::value::{Atime, Attr, Mount, Ro};
 
 mod attach;
 mod overlay;
+mod own;
 mod prepare;
 
 pub use attach::{attach, attach_own};
-pub use prepare::prepare;
+pub use own::Who;
+pub use prepare::{prepare, prepare_as};
 
 /// A mount that could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +87,34 @@ pub enum ApplyError {
     /// An overlay without layers.
     #[error("an image mount needs at least one layer")]
     NoLayers,
+    /// A mapping of ids that the kernel does not make here.
+    #[error("idmap is not possible: {reason}; U gives the files to the container's user instead, and changes them on the disk")]
+    NoIdmap {
+        /// What is in the way.
+        reason: String,
+    },
+    /// Something of the host that is not given to containers' users.
+    #[error("{what} is not allowed for {source_path}: it belongs to the system")]
+    System {
+        /// The source.
+        source_path: String,
+        /// What was to be done.
+        what: &'static str,
+    },
+    /// The user whose files they are to be is not there.
+    #[error("{0}")]
+    User(String),
+    /// A layer over something else than a directory.
+    #[error("an overlay needs a directory, and {0} is none")]
+    OverFile(String),
+    /// The layer of an overlay is in use, or was made over something else.
+    #[error("overlay over {source_path}: {reason}")]
+    Over {
+        /// The source.
+        source_path: String,
+        /// What is in the way.
+        reason: String,
+    },
     /// A system call failed.
     #[error("mount {target}: {source}")]
     Sys {
@@ -105,10 +135,13 @@ impl ApplyError {
             | Self::SubpathEscapes { .. }
             | Self::Forbidden(_)
             | Self::Shape { .. }
+            | Self::System { .. }
+            | Self::User(_)
+            | Self::OverFile(_)
             | Self::NoLayers => Kind::Invalid,
             Self::NoSubpath { .. } => Kind::NotFound,
-            Self::NoRecursiveReadOnly(_) | Self::NoNoswap(_) => Kind::Unsupported,
-            Self::Replaced(_) => Kind::Conflict,
+            Self::NoRecursiveReadOnly(_) | Self::NoNoswap(_) | Self::NoIdmap { .. } => Kind::Unsupported,
+            Self::Replaced(_) | Self::Over { .. } => Kind::Conflict,
             Self::Sys { source, .. } if source.io_kind() == std::io::ErrorKind::StorageFull => Kind::NoSpace,
             Self::Sys { .. } => Kind::Internal,
         }
@@ -173,7 +206,8 @@ fn finish(tree: BorrowedFd<'_>, mount: &Mount) -> Result<(), ApplyError> {
         Propagation::RShared => set(Depth::Tree, kernel::Peers::Shared)?,
     }
     let change = kernel::Change { set: flags_of(mount.attr), ..kernel::Change::default() };
-    kernel::set_attr(tree, Depth::Top, change, target).map_err(at(target))?;
+    // What a flag forbids is forbidden in the mounts below too: only binds have any.
+    kernel::set_attr(tree, Depth::Tree, change, target).map_err(at(target))?;
     if is_rootfs(mount) { Ok(()) } else { read_only(tree, mount) }
 }
 

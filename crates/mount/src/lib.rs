@@ -9,6 +9,7 @@
 mod access;
 pub mod activate;
 mod apply;
+mod extra;
 mod gotext;
 mod guard;
 pub mod ledger;
@@ -26,12 +27,14 @@ mod value;
 pub mod view;
 
 pub use access::Access;
-pub use apply::{ApplyError, Prepared, attach, attach_own, prepare, seal_rootfs};
+pub use apply::{ApplyError, Prepared, Who, attach, attach_own, prepare, prepare_as, seal_rootfs};
+pub use extra::{Extras, IdMapping, IdRange, MATCH_USER, OverlayOptions};
 pub use guard::Forbidden;
 pub use lower::{LowerError, lower, lower_all, lower_tmpfs};
 pub use point::{DEFAULT_VOLUME_DRIVER, MountPoint, Origin, Propagation};
 pub use probe::HostProbe;
 pub use request::{BindOptions, ClusterOptions, DriverConfig, ImageOptions, MountRequest, MountType, TmpfsOptions, VolumeOptions};
 pub use spec::{ConfigError, Fault, SpecError};
+pub use stead_sys::owner::Owner;
 pub use validate::{Found, Probe, validate};
-pub use value::{Atime, Attr, FilesystemSpec, Mount, Ro, Source, TmpfsSpec, depth};
+pub use value::{Atime, Attr, FilesystemSpec, Mount, Over, Relabel, Ro, Source, TmpfsSpec, depth};

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 
 use stead_base::Kind;
 
+use crate::extra::Extras;
 use crate::gotext::clean;
 use crate::parse::tmpfs::{self, TmpfsError, request_options};
 use crate::point::{MountPoint, Propagation};
 use crate::request::{BindOptions, MountType};
 use crate::spec::Fault;
-use crate::value::{Attr, Mount, Ro, Source, depth};
+use crate::value::{Attr, Mount, Over, Relabel, Ro, Source, depth};
 
 /// A mount point that cannot become a mount. Docker finds these when the container starts.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -107,7 +108,43 @@ pub fn lower(point: &MountPoint, layers: &dyn Fn(&MountPoint) -> Vec<PathBuf>) -
     };
     mount.propagation_fallback = point.kind == MountType::Bind && options.propagation.is_empty();
     mount.create_source = point.kind == MountType::Bind && !point.skip_source_creation;
+    if let Some(extras) = point.spec.extras() {
+        extra(&mut mount, extras);
+    }
+    mount.relabel = mount.relabel.or_else(|| labelled(point));
     Ok(mount)
+}
+
+/// What Docker does not have. Where a throw-away or a volume's layer lies is filled in by the caller, who knows the container.
+fn extra(mount: &mut Mount, extras: &Extras) {
+    mount.attr.noexec = extras.has_flag("noexec");
+    mount.attr.nosuid = extras.has_flag("nosuid");
+    mount.attr.nodev = extras.has_flag("nodev");
+    mount.attr.suid = extras.has_flag("suid");
+    mount.idmap.clone_from(&extras.id_mapping);
+    mount.chown = extras.chown;
+    mount.relabel = match extras.relabel.as_str() {
+        "shared" => Some(Relabel::Shared),
+        "private" => Some(Relabel::Private),
+        _ => None,
+    };
+    mount.over = extras.overlay.as_ref().map(|overlay| match overlay {
+        overlay if overlay.is_throwaway() => Over::Throwaway(PathBuf::new()),
+        overlay if overlay.volume.is_empty() => {
+            Over::Named { upper: PathBuf::from(&overlay.upper_dir), work: PathBuf::from(&overlay.work_dir) }
+        }
+        _ => Over::Kept(PathBuf::new()),
+    });
+}
+
+/// `z` and `Z` of `-v`.
+fn labelled(point: &MountPoint) -> Option<Relabel> {
+    let has = |word: &str| point.mode.split(',').any(|flag| flag == word);
+    match point.kind {
+        MountType::Bind | MountType::Volume if has("Z") => Some(Relabel::Private),
+        MountType::Bind | MountType::Volume if has("z") => Some(Relabel::Shared),
+        _ => None,
+    }
 }
 
 fn read_only(point: &MountPoint, options: &BindOptions) -> Result<Ro, LowerError> {

@@ -11,7 +11,7 @@ use crate::guard::{self, Content};
 use crate::parse::{VolumesFrom, short, tmpfs};
 use crate::point::{MountPoint, Origin, Propagation};
 use crate::request::{MountRequest, MountType};
-use crate::spec::SpecError;
+use crate::spec::{Fault, SpecError};
 use crate::validate::Probe;
 
 /// Everything that says something about a container's mounts.
@@ -99,6 +99,10 @@ fn own(mut point: MountPoint, data_root: &Path) -> Result<MountPoint, SpecError>
     let content = if point.kind == MountType::Bind { Content::Host(Path::new(&point.source)) } else { Content::Kept };
     guard::check(Path::new(&point.destination), content)?;
     if point.kind == MountType::Bind && overlaps(Path::new(&point.source), data_root) {
+        if point.spec.extras().is_some_and(|extras| extras.chown || extras.id_mapping.is_some()) {
+            let words = format!("{} holds the engine's own files: U and idmap are for volumes by name", point.source);
+            return Err(SpecError::Config(Fault::Extras(words).of(&point.kind)));
+        }
         let asked = point.spec.bind_options.as_ref().map(|options| options.propagation.as_str()).unwrap_or_default();
         match asked {
             // Without this a container would hold every mount of the engine that it can see.

@@ -145,6 +145,12 @@ impl MountPoint {
         self.spec.access().unwrap_or_default()
     }
 
+    /// The volume that keeps what is written over this mount.
+    pub fn overlay_volume(&self) -> Option<&str> {
+        let overlay = self.spec.extras()?.overlay.as_ref()?;
+        (!overlay.volume.is_empty()).then_some(overlay.volume.as_str())
+    }
+
     /// The part of the volume or image that is mounted, if not all of it.
     pub fn subpath(&self) -> Option<&str> {
         self.spec.subpath()

@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::access::Access;
+use crate::extra::Extras;
 
 /// The kinds of mount the API knows. Any word may be asked for; what is not known is refused by [`crate::validate`], with Docker's text.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Hash)]
@@ -133,6 +134,9 @@ pub struct BindOptions {
     /// Our own: who may use the source at the same time, a word of [`crate::Access`]; empty where nothing is asked.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub access: String,
+    /// Our own.
+    #[serde(flatten)]
+    pub extras: Extras,
 }
 
 /// How a volume is found, made and mounted.
@@ -154,6 +158,9 @@ pub struct VolumeOptions {
     /// Driver of a volume that is created by this mount.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub driver_config: Option<DriverConfig>,
+    /// Our own.
+    #[serde(flatten)]
+    pub extras: Extras,
 }
 
 /// The driver that makes a volume, and what it is told.
@@ -193,6 +200,15 @@ pub struct TmpfsOptions {
     /// Our own: never write these pages to a swap device (Linux 6.4 or newer).
     #[serde(skip_serializing_if = "is_false")]
     pub no_swap: bool,
+    /// Our own: the owner of the root.
+    #[serde(rename = "UID", skip_serializing_if = "Option::is_none")]
+    pub uid: Option<u32>,
+    /// Our own: the group of the root.
+    #[serde(rename = "GID", skip_serializing_if = "Option::is_none")]
+    pub gid: Option<u32>,
+    /// Our own: begin with what the image has at the target.
+    #[serde(skip_serializing_if = "is_false")]
+    pub copy_up: bool,
 }
 
 /// Marker of a cluster volume's options, an empty object in the API.
@@ -219,6 +235,15 @@ impl MountRequest {
         };
         (!subpath.is_empty()).then_some(subpath.as_str())
     }
+
+    /// What is asked beyond Docker of a bind or a volume.
+    pub fn extras(&self) -> Option<&Extras> {
+        match self.kind {
+            MountType::Bind => Some(&self.bind_options.as_ref()?.extras),
+            MountType::Volume => Some(&self.volume_options.as_ref()?.extras),
+            _ => None,
+        }
+    }
 }
 
 fn untyped() -> MountType {
@@ -230,7 +255,7 @@ fn is_untyped(kind: &MountType) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
-fn is_false(value: &bool) -> bool {
+pub(crate) fn is_false(value: &bool) -> bool {
     !*value
 }
 
@@ -245,7 +270,7 @@ fn is_zero_u32(value: &u32) -> bool {
 }
 
 /// Go clients send `null` for an empty map or list.
-fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn null_is_default<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Default + Deserialize<'de>,

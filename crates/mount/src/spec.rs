@@ -123,6 +123,9 @@ pub enum Fault {
     /// A tmpfs option with no or too many values.
     #[error("invalid option array length")]
     TmpfsOptionLength,
+    /// An option of our own that cannot be had; the text says why.
+    #[error("{0}")]
+    Extras(String),
     /// The system drive of Windows as a target.
     #[error("destination path ({0}) cannot be 'c:' or 'c:\\'")]
     TargetIsSystemDrive(String),

@@ -85,6 +85,7 @@ fn bind(request: &MountRequest, probe: Option<&dyn Probe>) -> Result<(), Fault> 
     }
     foreign_options(request)?;
     access(request.bind_options.as_ref().map(|options| &options.access))?;
+    extras(request)?;
     absolute(source)?;
     let Some(probe) = probe else { return Ok(()) };
     let found = probe.look(source).map_err(|reason| Fault::Stat { path: source.clone(), reason })?;
@@ -92,9 +93,19 @@ fn bind(request: &MountRequest, probe: Option<&dyn Probe>) -> Result<(), Fault> 
     if found.is_none() && !create { Err(Fault::NoSource(source.clone())) } else { Ok(()) }
 }
 
+/// What Docker does not have.
+fn extras(request: &MountRequest) -> Result<(), Fault> {
+    let Some(extras) = request.extras() else { return Ok(()) };
+    if request.kind == MountType::Volume && extras.overlay.as_ref().is_some_and(|o| !o.volume.is_empty() && o.volume == request.source) {
+        return Err(Fault::Extras("a volume cannot keep what is written over itself".to_owned()));
+    }
+    extras.fault().map_or(Ok(()), |words| Err(Fault::Extras(words)))
+}
+
 fn volume(request: &MountRequest) -> Result<(), Fault> {
     foreign_options(request)?;
     access(request.volume_options.as_ref().map(|options| &options.access))?;
+    extras(request)?;
     match request.subpath() {
         None => Ok(()),
         Some(_) if request.source.is_empty() => Err(Fault::AnonymousSubpath),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::extra::IdMapping;
 use crate::point::Propagation;
 
 /// Where a mount's content comes from.
@@ -89,6 +90,8 @@ pub struct TmpfsSpec {
     pub sync: bool,
     /// Change directories synchronously; as `sync`.
     pub dirsync: bool,
+    /// Begin with what is in the directory it covers.
+    pub copy_up: bool,
 }
 
 /// How far read-only goes.
@@ -122,7 +125,7 @@ pub enum Atime {
 /// Per-mount attributes, set before the mount can be seen by anybody.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent flags of the kernel")]
+#[expect(clippy::struct_excessive_bools, reason = "independent flags of the kernel")]
 pub struct Attr {
     /// Read-only, and how far down.
     pub ro: Ro,
@@ -132,6 +135,8 @@ pub struct Attr {
     pub nodev: bool,
     /// Refuse to execute.
     pub noexec: bool,
+    /// Honour set-uid bits where they would be ignored for caution: asked for in so many words.
+    pub suid: bool,
     /// Do not write access times of directories.
     pub nodiratime: bool,
     /// Access times.
@@ -160,6 +165,43 @@ pub struct Mount {
     /// Whether a missing bind source is created as a directory.
     #[serde(default)]
     pub create_source: bool,
+    /// Other owners than the disk has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub idmap: Option<IdMapping>,
+    /// Whether everything below the source is given to the container's user first.
+    #[serde(default)]
+    pub chown: bool,
+    /// SELinux label of everything below the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relabel: Option<Relabel>,
+    /// Where writes go instead of the source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub over: Option<Over>,
+}
+
+/// Whose label files get.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Relabel {
+    /// Any container's (`z`).
+    Shared,
+    /// This container's (`Z`).
+    Private,
+}
+
+/// A writable layer over a directory that stays as it is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Over {
+    /// `upper` and `work` in this directory, which is made anew at every start.
+    Throwaway(PathBuf),
+    /// `upper` and `work` in this directory, which stays.
+    Kept(PathBuf),
+    /// Two directories of the user's.
+    Named {
+        /// What is written.
+        upper: PathBuf,
+        /// Overlayfs's scratch directory.
+        work: PathBuf,
+    },
 }
 
 impl Mount {
@@ -173,6 +215,10 @@ impl Mount {
             propagation: Propagation::Unset,
             propagation_fallback: false,
             create_source: false,
+            idmap: None,
+            chown: false,
+            relabel: None,
+            over: None,
         }
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use crate::extra::{Extras, IdMapping};
 use crate::parse::tmpfs::request_options;
 use crate::point::{MountPoint, Propagation};
 use crate::request::{MountRequest, MountType};
@@ -32,6 +33,12 @@ pub struct MountView {
     pub rw: bool,
     /// Propagation; empty where there is none.
     pub propagation: Propagation,
+    /// Our own: other owners than the disk has.
+    #[serde(rename = "IDMapping", skip_serializing_if = "Option::is_none")]
+    pub id_mapping: Option<IdMapping>,
+    /// Our own: further words, as in `noexec`, `U`, `O`.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 /// How a Linux container's mount point is shown.
@@ -45,6 +52,8 @@ pub fn linux(point: &MountPoint) -> MountView {
         mode: point.mode.clone(),
         rw: point.rw,
         propagation: point.propagation,
+        id_mapping: point.spec.extras().and_then(|extras| extras.id_mapping.clone()),
+        options: point.spec.extras().map(Extras::words).unwrap_or_default(),
     }
 }
 

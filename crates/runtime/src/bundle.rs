@@ -19,7 +19,7 @@ pub use config::config_json;
 
 use crate::confine::place_streams;
 use crate::init::ChildStdio;
-use crate::launch::{Child, ChildIo, LaunchError, LaunchErrorKind, Stdio, streams};
+use crate::launch::{Child, ChildIo, LaunchError, LaunchErrorKind, Stdio, prepare_as, streams};
 use crate::spec::Plan;
 use crate::user;
 
@@ -39,7 +39,7 @@ pub(crate) fn start(plan: &Plan, runtime: &str, stdio: Stdio) -> Result<Child, L
     let rootfs = prepare(&plan.rootfs)?.into_tree().ok_or_else(|| LaunchError::setup("the root file system is not a file system"))?;
     let identity = user::lookup(rootfs.as_fd(), &plan.process.user, &plan.process.group_add)?;
     let engine_files = plan.engine_files.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
-    let mounts = plan.mounts.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
+    let mounts = plan.mounts.iter().map(|mount| prepare_as(mount, plan, rootfs.as_fd())).collect::<Result<Vec<_>, _>>()?;
     let config = config::document(plan, &identity, &bundle.rootfs(), |at| bundle.late(at))?;
     let text = serde_json::to_vec(&config).map_err(|error| LaunchError::setup(error.to_string()))?;
     durable::replace_file(&bundle.path("config.json"), &text, 0o600)?;

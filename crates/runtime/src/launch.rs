@@ -1,6 +1,6 @@
 //! The parent's half of a birth: what is opened, made and mounted on the host side before the child exists.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
 use stead_mount::{Mount, Prepared};
@@ -130,7 +130,7 @@ pub fn start(plan: &Plan, stdio: Stdio) -> Result<Child, LaunchError> {
     let filter = seccomp::filter(plan, &plan.process.caps)?;
     let confinement = Confinement::new(&plan.process, identity, &plan.process.caps, filter);
     let engine_files = plan.engine_files.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
-    let mounts = plan.mounts.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
+    let mounts = plan.mounts.iter().map(|mount| prepare_as(mount, plan, rootfs.as_fd())).collect::<Result<Vec<_>, _>>()?;
     let shm = shared_memory_of_another(plan)?;
     let group = cgroup::create(plan)?;
     let (theirs, ours) = streams(stdio)?;
@@ -155,6 +155,12 @@ pub fn start(plan: &Plan, stdio: Stdio) -> Result<Child, LaunchError> {
 
 fn prepare(mount: &Mount) -> Result<Prepared, LaunchError> {
     stead_mount::prepare(mount).map_err(|error| LaunchError::setup(error.to_string()))
+}
+
+/// A mount of the user's, some of which have to do with the container's user, who is looked up in the container's own files.
+pub(crate) fn prepare_as(mount: &Mount, plan: &Plan, rootfs: BorrowedFd<'_>) -> Result<Prepared, LaunchError> {
+    let who = |named: &str| user::owner(rootfs, &plan.process.user, named);
+    stead_mount::prepare_as(mount, &who).map_err(|error| LaunchError::setup(error.to_string()))
 }
 
 /// Who joins another's IPC namespace has its /dev/shm too: POSIX shared memory lives there.

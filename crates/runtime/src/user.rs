@@ -6,6 +6,7 @@
 use std::os::fd::BorrowedFd;
 use std::path::Path;
 
+use stead_mount::Owner;
 use stead_sys::path::read_regular_in_root;
 
 /// More than any honest passwd or group file (CVE-2026-47262 was an endless one).
@@ -72,6 +73,12 @@ pub fn lookup(root: BorrowedFd<'_>, spec: &str, group_add: &[String]) -> Result<
         Err(source) => Err(UserError::Read { user: spec.to_owned(), source }),
     };
     resolve(spec, group_add, &read("etc/passwd")?, &read("etc/group")?)
+}
+
+/// Whose a mount's files are to be: the user that the container runs as, or another one that a mount names.
+pub(crate) fn owner(root: BorrowedFd<'_>, runs_as: &str, named: &str) -> Result<Owner, String> {
+    let spec = if named.is_empty() { runs_as } else { named };
+    lookup(root, spec, &[]).map(|found| Owner { uid: found.uid, gid: found.gid }).map_err(|error| error.to_string())
 }
 
 /// The rules, on the files' texts.

@@ -10,7 +10,7 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
 
 use stead_base::Kind;
-use stead_mount::{ApplyError, Mount, Prepared, Propagation, Source};
+use stead_mount::{ApplyError, Mount, Over, Prepared, Propagation, Ro, Source};
 use stead_sys::mount as kernel;
 
 /// Directories of the private mount table that may be covered; the first that is there is taken. Nothing the thread does needs them.
@@ -110,15 +110,18 @@ const ESRCH: i32 = 3;
 /// `/proc`) is left out, as Docker leaves it out: a file copied there would be gone at the next start.
 ///
 /// The caller holds the lock that keeps the container from being started meanwhile: overlayfs wants its upper directory for itself.
+/// `user` is the one the container runs as, by whom mounts with mapped ids go. A layer that would be thrown away at the next start is left
+/// out too, and what it would cover is read-only.
 ///
 /// # Errors
 /// As the container's start would fail.
-pub fn open_stopped(rootfs: &Mount, mounts: &[Mount]) -> Result<RootView, ViewError> {
+pub fn open_stopped(rootfs: &Mount, mounts: &[Mount], user: &str) -> Result<RootView, ViewError> {
     let root = stead_mount::prepare(rootfs)?;
     let mut rest = Vec::new();
     for mount in mounts.iter().filter(|mount| is_kept(&mount.source)) {
-        // Shared with the host, a mount made below it here would appear there.
-        rest.push(stead_mount::prepare(&Mount { propagation: Propagation::RPrivate, ..mount.clone() })?);
+        let tree = root.tree().ok_or(ViewError::Thread)?;
+        let who = |named: &str| crate::user::owner(tree, user, named);
+        rest.push(stead_mount::prepare_as(&seen(mount), &who)?);
     }
     let sealed = rootfs.clone();
     let (say, said) = mpsc::channel();
@@ -130,6 +133,17 @@ pub fn open_stopped(rootfs: &Mount, mounts: &[Mount]) -> Result<RootView, ViewEr
     let table = Table { hold: Some(hold), thread: Some(thread) };
     let root = said.recv().map_err(|_closed| ViewError::Thread)??;
     Ok(RootView { root, _kept: Kept::Table { _thread: table } })
+}
+
+/// A mount as it is looked at: nothing is given to anybody for a look.
+fn seen(mount: &Mount) -> Mount {
+    // Shared with the host, a mount made below it here would appear there.
+    let mut seen = Mount { propagation: Propagation::RPrivate, chown: false, relabel: None, ..mount.clone() };
+    if matches!(seen.over, Some(Over::Throwaway(_))) {
+        seen.over = None;
+        seen.attr.ro = Ro::Recursive;
+    }
+    seen
 }
 
 fn is_kept(source: &Source) -> bool {

@@ -143,7 +143,6 @@ struct MountAttr {
 ///
 /// # Errors
 /// As `mount_setattr`; `ENOSYS` before Linux 5.12.
-#[expect(unsafe_code, reason = "rustix has no mount_setattr")]
 pub fn set_attr(mount: impl AsFd, depth: Depth, change: Change, subject: &Path) -> Result<()> {
     let mut clear = change.clear;
     // The three access-time ways are one field, which must be cleared to be set.
@@ -164,6 +163,17 @@ pub fn set_attr(mount: impl AsFd, depth: Depth, change: Change, subject: &Path) 
     if attr.attr_set == 0 && attr.attr_clr == 0 && attr.propagation == 0 {
         return Ok(());
     }
+    set_attributes(mount.as_fd(), depth, &attr, subject)
+}
+
+/// Lets a detached mount or tree show owners through a user namespace, for [`crate::idmap::set`].
+pub(crate) fn set_user_namespace(mount: BorrowedFd<'_>, depth: Depth, namespace: u32, subject: &Path) -> Result<()> {
+    let attr = MountAttr { attr_set: libc::MOUNT_ATTR_IDMAP, userns_fd: u64::from(namespace), ..MountAttr::default() };
+    set_attributes(mount, depth, &attr, subject)
+}
+
+#[expect(unsafe_code, reason = "rustix has no mount_setattr")]
+fn set_attributes(mount: BorrowedFd<'_>, depth: Depth, attr: &MountAttr, subject: &Path) -> Result<()> {
     let mut flags = libc::AT_EMPTY_PATH;
     if depth == Depth::Tree {
         flags |= libc::AT_RECURSIVE;
@@ -171,7 +181,7 @@ pub fn set_attr(mount: impl AsFd, depth: Depth, change: Change, subject: &Path) 
     // SAFETY: the descriptor is borrowed for the call, the path is a NUL-terminated constant, and `attr` is a live,
     // fully initialised struct whose size is passed with it; the kernel only reads it.
     let answer = unsafe {
-        libc::syscall(libc::SYS_mount_setattr, mount.as_fd().as_raw_fd(), c"".as_ptr(), flags, &raw const attr, size_of::<MountAttr>())
+        libc::syscall(libc::SYS_mount_setattr, mount.as_raw_fd(), c"".as_ptr(), flags, std::ptr::from_ref(attr), size_of::<MountAttr>())
     };
     if answer == 0 { Ok(()) } else { Err(Error::last("mount_setattr", subject)) }
 }

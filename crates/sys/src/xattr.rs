@@ -21,6 +21,8 @@ pub enum Place<'a> {
     File(BorrowedFd<'a>),
     /// A name in a directory, not followed if it is a symbolic link.
     Name(BorrowedFd<'a>, &'a CStr),
+    /// A handle (`O_PATH`) of anything but a symbolic link.
+    Handle(BorrowedFd<'a>),
 }
 
 impl Place<'_> {
@@ -31,10 +33,15 @@ impl Place<'_> {
         CString::new(path).unwrap_or_default()
     }
 
+    fn link(fd: BorrowedFd<'_>) -> String {
+        format!("/proc/self/fd/{}", fd.as_raw_fd())
+    }
+
     fn names(&self, buffer: &mut [u8]) -> rustix::io::Result<usize> {
         match self {
             Self::File(fd) => fs::flistxattr(fd, buffer),
             Self::Name(dir, name) => fs::llistxattr(&*Self::path(*dir, name), buffer),
+            Self::Handle(fd) => fs::listxattr(Self::link(*fd), buffer),
         }
     }
 
@@ -42,6 +49,7 @@ impl Place<'_> {
         match self {
             Self::File(fd) => fs::fgetxattr(fd, attribute, buffer),
             Self::Name(dir, name) => fs::lgetxattr(&*Self::path(*dir, name), attribute, buffer),
+            Self::Handle(fd) => fs::getxattr(Self::link(*fd), attribute, buffer),
         }
     }
 
@@ -49,8 +57,17 @@ impl Place<'_> {
         match self {
             Self::File(fd) => fs::fsetxattr(fd, attribute, value, XattrFlags::empty()),
             Self::Name(dir, name) => fs::lsetxattr(&*Self::path(*dir, name), attribute, value, XattrFlags::empty()),
+            Self::Handle(fd) => fs::setxattr(Self::link(*fd), attribute, value, XattrFlags::empty()),
         }
     }
+}
+
+/// Sets one attribute.
+///
+/// # Errors
+/// As `setxattr`.
+pub fn set(place: Place<'_>, attribute: &CStr, value: &[u8]) -> rustix::io::Result<()> {
+    place.set(attribute, value)
 }
 
 /// Room for names and a value, kept between calls because most files have none.

@@ -108,7 +108,7 @@ impl Engine {
             self.write_engine_files(&stopped.container, None)?;
         }
         let mounts: Vec<_> = plan.engine_files.into_iter().chain(plan.mounts).collect();
-        let view = view::open_stopped(&plan.rootfs, &mounts)?;
+        let view = view::open_stopped(&plan.rootfs, &mounts, &plan.process.user)?;
         Ok(Seen { view, _stopped: Some(stopped) })
     }
 }

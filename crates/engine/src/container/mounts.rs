@@ -6,7 +6,7 @@ use stead_base::time::Time;
 use stead_layer::writable;
 use stead_mount::parse::{self, VolumesFrom};
 use stead_mount::plan::{self, Inputs};
-use stead_mount::{HostProbe, Mount, MountPoint, MountType, lower_all};
+use stead_mount::{HostProbe, Mount, MountPoint, MountType, Over, lower_all};
 use stead_volume::{CreateRequest, LastUse, Populate, When};
 
 use super::config::{Config, HostConfig};
@@ -52,6 +52,7 @@ impl Engine {
                 MountType::Image => self.claim_image(&mut point),
                 _ => Ok(()),
             };
+            let claimed = claimed.and_then(|()| self.claim_overlay_volume(&point, &mut made));
             claimed.inspect_err(|_failure| self.take_back(&made))?;
             container.mounts.push(point);
         }
@@ -81,6 +82,17 @@ impl Engine {
             warnings.extend(created.differs.into_iter().map(|what| format!("volume {}: {what}", volume.name)));
         }
         point.set_volume(&volume.name, &volume.driver, &self.volumes.path(&volume.name).display().to_string());
+        Ok(())
+    }
+
+    /// Makes the volume that keeps what is written over a mount.
+    fn claim_overlay_volume(&self, point: &MountPoint, made: &mut Vec<String>) -> Result<()> {
+        let Some(name) = point.overlay_volume() else { return Ok(()) };
+        let created = self.volumes.create(CreateRequest { name: name.to_owned(), ..CreateRequest::default() })?;
+        if created.is_new {
+            self.emit_volume(name, "create", &[("driver", &created.volume.driver)]);
+            made.push(name.to_owned());
+        }
         Ok(())
     }
 
@@ -148,7 +160,28 @@ impl Engine {
         let images = self.image_layers(container)?;
         let layers =
             |point: &MountPoint| images.iter().find(|(name, _)| *name == point.name).map(|(_, dirs)| dirs.clone()).unwrap_or_default();
-        Ok(lower_all(&points, &tmpfs, &layers).inspect_err(|_failure| drop(self.let_go_of_volumes(container)))?)
+        let mut mounts = lower_all(&points, &tmpfs, &layers).inspect_err(|_failure| drop(self.let_go_of_volumes(container)))?;
+        self.place_overlays(container, &mut mounts).inspect_err(|_failure| drop(self.let_go_of_volumes(container)))?;
+        Ok(mounts)
+    }
+
+    /// Says where what is written over mounts goes: beside the container's own writable layer, or into a volume.
+    fn place_overlays(&self, container: &Container, mounts: &mut [Mount]) -> Result<()> {
+        let throwaway = writable::overlays(&self.root, &container.id);
+        for (at, mount) in mounts.iter_mut().enumerate() {
+            let target = mount.target.to_string_lossy().into_owned();
+            match &mut mount.over {
+                Some(Over::Throwaway(dir)) => *dir = throwaway.join(at.to_string()),
+                Some(Over::Kept(dir)) => {
+                    let point = container.mounts.iter().find(|point| point.destination == target);
+                    if let Some(name) = point.and_then(MountPoint::overlay_volume) {
+                        *dir = self.volumes.mount(name, &container.id)?;
+                    }
+                }
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// The layers behind each image mount, the topmost first.

@@ -62,9 +62,10 @@ impl Record for Container {
 }
 
 impl Container {
-    /// The names of the volumes it mounts.
+    /// The names of the volumes it mounts, those that keep what is written over another mount included.
     pub(crate) fn volumes(&self) -> impl Iterator<Item = &str> {
-        self.mounts.iter().filter(|m| m.kind == MountType::Volume && !m.name.is_empty()).map(|m| m.name.as_str())
+        let mounted = self.mounts.iter().filter(|m| m.kind == MountType::Volume && !m.name.is_empty()).map(|m| m.name.as_str());
+        mounted.chain(self.mounts.iter().filter_map(MountPoint::overlay_volume))
     }
 
     /// The networks it is in, by what its record calls them, the one of `eth0` first.

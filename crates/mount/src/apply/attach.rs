@@ -3,12 +3,14 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
+use stead_sys::copy::{self, CopyOptions};
 use stead_sys::mount::{self as kernel, Param, Shape, Wanted};
+use stead_sys::owner;
 use stead_sys::statfs::{self, FsKind};
 
 use super::{ApplyError, Prepared, at, finish};
 use crate::guard::{self, Content, Forbidden};
-use crate::value::{Mount, Source};
+use crate::value::{Mount, Source, TmpfsSpec};
 
 /// Attaches a mount the user asked for. Targets over the kernel's file systems are refused, by their text and by what they resolve to.
 ///
@@ -64,8 +66,10 @@ fn put(rootfs: BorrowedFd<'_>, prepared: Prepared, guarded: Option<&Path>) -> Re
     };
     match &mount.source {
         Source::Tmpfs(spec) => {
-            if spec.mode.is_none() && !is_new {
-                inherit_mode(&tree, shape, target)?;
+            match (spec.copy_up, is_new) {
+                (true, false) => copy_up(&tree, &place, spec, target)?,
+                (false, false) if spec.mode.is_none() => inherit_mode(&tree, shape, target)?,
+                _ => {}
             }
             finish(tree.as_fd(), &mount)?;
         }
@@ -79,6 +83,20 @@ fn put(rootfs: BorrowedFd<'_>, prepared: Prepared, guarded: Option<&Path>) -> Re
 /// A tmpfs over a directory of the image has that directory's rights, e.g. 1777 for `/tmp` and 0700 for `/root`.
 fn inherit_mode(tree: &OwnedFd, covered: Shape, target: &Path) -> Result<(), ApplyError> {
     kernel::set_root_mode(tree, covered.mode, target).map_err(at(target))
+}
+
+/// A tmpfs that begins with what it covers, attributes of the root included, unless the user said others. This process is in the
+/// container's control group already: the pages are the container's.
+fn copy_up(tree: &OwnedFd, covered: &OwnedFd, spec: &TmpfsSpec, target: &Path) -> Result<(), ApplyError> {
+    let from = owner::open_root(covered, target).map_err(at(target))?;
+    let to = owner::open_root(tree, target).map_err(at(target))?;
+    // One thread: this is a copy of a process, and its caller counts on being alone.
+    let options = CopyOptions { threads: 1, durable: false };
+    copy::copy_tree(from.as_fd(), to.as_fd(), &options).map_err(at(target))?;
+    if spec.uid.is_some() || spec.gid.is_some() {
+        owner::give_root(tree, spec.uid, spec.gid, target).map_err(at(target))?;
+    }
+    spec.mode.map_or(Ok(()), |mode| kernel::set_root_mode(tree, mode, target).map_err(at(target)))
 }
 
 /// Symlinks of the image may lead a harmless target into `/proc` or `/sys`; the file system there tells.

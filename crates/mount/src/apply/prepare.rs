@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use stead_sys::mount::{self as kernel, Depth, Param};
 use stead_sys::{durable, mountinfo};
 
-use super::{ApplyError, Prepared, at, finish, overlay, system_words};
+use super::{ApplyError, Prepared, Who, at, finish, overlay, own, system_words};
 use crate::point::Propagation;
 use crate::value::{FilesystemSpec, Mount, Source, TmpfsSpec};
 
@@ -17,6 +17,14 @@ use crate::value::{FilesystemSpec, Mount, Source, TmpfsSpec};
 /// # Errors
 /// See [`ApplyError`]; on failure nothing is left mounted, but a missing bind source may have been created.
 pub fn prepare(mount: &Mount) -> Result<Prepared, ApplyError> {
+    prepare_as(mount, &own::nobody)
+}
+
+/// The same for a mount whose files have to do with the container's user, whom `who` looks up.
+///
+/// # Errors
+/// As [`prepare`], and what `who` says.
+pub fn prepare_as(mount: &Mount, who: Who<'_>) -> Result<Prepared, ApplyError> {
     let target = &mount.target;
     let mut prepared = Prepared { mount: mount.clone(), tree: None, is_dir: true, late_subpath: None };
     let tree = match &mount.source {
@@ -24,7 +32,7 @@ pub fn prepare(mount: &Mount) -> Result<Prepared, ApplyError> {
             let handle = host_path(path, mount)?;
             check_propagation(&handle, path, mount)?;
             prepared.is_dir = kernel::shape(&handle, path).map_err(at(target))?.is_dir;
-            clone(&handle, path, mount)?
+            source_tree(&handle, path, &mut prepared, who)?
         }
         Source::Dir { path, subpath } => {
             let mut handle = kernel::dir_handle(path).map_err(at(target))?;
@@ -32,7 +40,7 @@ pub fn prepare(mount: &Mount) -> Result<Prepared, ApplyError> {
                 handle = beneath(&handle, path, subpath)?;
                 prepared.is_dir = kernel::shape(&handle, subpath).map_err(at(target))?.is_dir;
             }
-            clone(&handle, path, mount)?
+            source_tree(&handle, path, &mut prepared, who)?
         }
         Source::Image { lower, subpath } => image(lower, subpath.as_deref(), mount, &mut prepared)?,
         // A root without a writable layer is an image: its one layer may have no second beside it.
@@ -49,15 +57,36 @@ pub fn prepare(mount: &Mount) -> Result<Prepared, ApplyError> {
         Source::Proc | Source::Sysfs | Source::Devpts | Source::Mqueue | Source::Cgroup => return Ok(prepared),
     };
     if prepared.late_subpath.is_none() {
-        finish(tree.as_fd(), mount)?;
+        finish(tree.as_fd(), &prepared.mount)?;
     }
     prepared.tree = Some(tree);
     Ok(prepared)
 }
 
-fn clone(handle: &OwnedFd, path: &Path, mount: &Mount) -> Result<OwnedFd, ApplyError> {
-    let depth = if mount.recursive { Depth::Tree } else { Depth::Top };
-    kernel::clone_tree(handle, depth, path).map_err(at(&mount.target))
+/// A bind or a volume: given or labelled, cloned, mapped, covered by a layer for writes, whatever of it was asked.
+fn source_tree(handle: &OwnedFd, path: &Path, prepared: &mut Prepared, who: Who<'_>) -> Result<OwnedFd, ApplyError> {
+    let mount = &prepared.mount;
+    own::before(handle.as_fd(), path, mount, who)?;
+    let maps = own::maps(handle.as_fd(), path, mount, who)?;
+    // A layer covers one file system: what is mounted below the source is not seen through it.
+    let depth = if mount.recursive && mount.over.is_none() { Depth::Tree } else { Depth::Top };
+    let mut tree = kernel::clone_tree(handle, depth, path).map_err(at(&mount.target))?;
+    if let Some(maps) = &maps {
+        own::map(&tree, maps, path, mount, depth)?;
+    }
+    if let Some(over) = &mount.over {
+        if !prepared.is_dir {
+            return Err(ApplyError::OverFile(path.display().to_string()));
+        }
+        // Before Linux 6.14 a layer must be attached somewhere; only a map needs it not to be.
+        let lower = if maps.is_some() { tree.as_fd() } else { handle.as_fd() };
+        tree = overlay::over(lower, over, path, &mount.target)?;
+    }
+    // A set-uid program that belongs to the user on the disk would be root's here, and the other way round (Incus CVE-2025-64507).
+    if maps.is_some_and(|maps| maps.with_root) && !mount.attr.suid {
+        prepared.mount.attr.nosuid = true;
+    }
+    Ok(tree)
 }
 
 /// Opens a bind source, after making it where `-v` or `bind-create-src` allows that.

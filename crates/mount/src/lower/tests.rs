@@ -4,7 +4,7 @@ use super::*;
 use crate::parse::short::{linux_raw, linux_spec};
 use crate::request::{ImageOptions, MountRequest, TmpfsOptions, VolumeOptions};
 use crate::validate::{Found, Probe};
-use crate::value::{Atime, TmpfsSpec};
+use crate::value::TmpfsSpec;
 
 struct Everything;
 
@@ -116,7 +116,7 @@ fn both_ways_of_asking_for_a_tmpfs_give_the_same() {
     assert_eq!(mount, lower_tmpfs("/t", "ro,size=2m,mode=700,noswap").unwrap());
     let spec = TmpfsSpec { size: Some("2m".into()), mode: Some(0o700), noswap: true, ..TmpfsSpec::default() };
     assert_eq!(mount.source, Source::Tmpfs(spec));
-    let attr = Attr { ro: Ro::Shallow, nosuid: true, nodev: true, noexec: true, nodiratime: false, atime: Atime::Inherit };
+    let attr = Attr { ro: Ro::Shallow, nosuid: true, nodev: true, noexec: true, ..Attr::default() };
     assert_eq!(mount.attr, attr);
 }
 

@@ -8,8 +8,9 @@ use std::path::Path;
 use stead_base::{Kind, size};
 
 use crate::access::Access;
+use crate::extra::Extras;
 use crate::gotext::{clean, parse_bool, quote};
-use crate::parse::csv;
+use crate::parse::{csv, extra};
 use crate::request::{BindOptions, DriverConfig, ImageOptions, MountRequest, MountType, TmpfsOptions, VolumeOptions};
 
 /// A `--mount` value that cannot be read. The command line puts it into its own envelope.
@@ -79,6 +80,14 @@ pub enum LongError {
     /// No target.
     #[error("target is required")]
     NoTarget,
+    /// An option of binds and volumes with another type.
+    #[error("option '{option}' cannot be used with mount type '{kind}'")]
+    Extra {
+        /// The key.
+        option: String,
+        /// The mount's type.
+        kind: MountType,
+    },
     /// Options of another type than the mount's.
     #[error("cannot mix '{group}-*' options with mount type '{kind}'")]
     Mix {
@@ -118,8 +127,15 @@ pub fn long(value: &str, cwd: &Path) -> Result<MountRequest, LongError> {
     }
     let mut request = MountRequest::default();
     let mut access = None;
+    let mut extras = Extras::default();
+    let mut first_extra = None;
     for field in csv::record(value)? {
         let (key, value) = split_field(&field)?;
+        let wrong = |_bad| LongError::Value { key: key.clone(), value: value.unwrap_or_default().to_owned() };
+        if extra::take(&mut extras, &key, value).map_err(wrong)? {
+            first_extra.get_or_insert(key);
+            continue;
+        }
         match value {
             // Whose option it is only the type says, which may come later.
             Some(value) if key == "access" => access = Some(value.to_owned()),
@@ -129,6 +145,9 @@ pub fn long(value: &str, cwd: &Path) -> Result<MountRequest, LongError> {
     }
     if let Some(word) = access {
         share(&mut request, word)?;
+    }
+    if let Some(option) = first_extra {
+        put_extras(&mut request, extras, option)?;
     }
     check(&request)?;
     Ok(request)
@@ -143,6 +162,20 @@ fn share(request: &mut MountRequest, word: String) -> Result<(), LongError> {
         MountType::Bind => bind(request).access = word,
         MountType::Volume => volume(request).access = word,
         _ => return Err(LongError::NothingShared(request.kind.clone())),
+    }
+    Ok(())
+}
+
+/// Gives what Docker does not have to the options of the mount's type, which may have come after it.
+fn put_extras(request: &mut MountRequest, extras: Extras, option: String) -> Result<(), LongError> {
+    match request.kind {
+        MountType::Bind => bind(request).extras = extras,
+        MountType::Volume => volume(request).extras = extras,
+        // Docker's API has these two for a tmpfs already.
+        MountType::Tmpfs if !extras.flags.is_empty() && (Extras { flags: Vec::new(), ..extras.clone() }).is_empty() => {
+            tmpfs(request).options = extras.flags.into_iter().map(|flag| vec![flag]).collect();
+        }
+        _ => return Err(LongError::Extra { option, kind: request.kind.clone() }),
     }
     Ok(())
 }
@@ -192,6 +225,7 @@ fn switch<'r>(request: &'r mut MountRequest, key: &str) -> Option<&'r mut bool> 
         "bind-create-src" => &mut bind(request).create_mountpoint,
         "volume-nocopy" => &mut volume(request).no_copy,
         "tmpfs-noswap" => &mut tmpfs(request).no_swap,
+        "tmpfs-copyup" | "tmpcopyup" => &mut tmpfs(request).copy_up,
         _ => return None,
     })
 }
@@ -214,6 +248,8 @@ fn set(request: &mut MountRequest, key: &str, value: &str, field: &str, cwd: &Pa
         }
         "tmpfs-size" => tmpfs(request).size_bytes = size::parse_ram(value).map_err(|_text| wrong())?,
         "tmpfs-mode" => tmpfs(request).mode = parse_octal(value).ok_or_else(wrong)?,
+        "tmpfs-uid" => tmpfs(request).uid = Some(parse_id(value).ok_or_else(wrong)?),
+        "tmpfs-gid" => tmpfs(request).gid = Some(parse_id(value).ok_or_else(wrong)?),
         _ => {
             let Some(flag) = switch(request, key) else {
                 return Err(LongError::UnknownKey { key: key.to_owned(), field: field.to_owned() });
@@ -246,6 +282,11 @@ fn recursive(request: &mut MountRequest, value: &str) -> Result<(), LongError> {
 /// Go's `ParseUint(value, 8, 32)`: digits only.
 fn parse_octal(value: &str) -> Option<u32> {
     value.bytes().all(|b| b.is_ascii_digit()).then(|| u32::from_str_radix(value, 8).ok()).flatten()
+}
+
+/// A user or group number; the last of 32 bits is none.
+fn parse_id(value: &str) -> Option<u32> {
+    value.bytes().all(|b| b.is_ascii_digit()).then(|| value.parse().ok().filter(|id| *id != u32::MAX)).flatten()
 }
 
 /// `k=v`, `k=` and `k`; an empty key is dropped, as Docker's client does.

@@ -1,6 +1,7 @@
 //! The grammars of `--mount`, `-v`, `--tmpfs` and `--volumes-from`, for Linux, Windows and Linux-on-Windows. Pure: no I/O at all.
 
 mod csv;
+mod extra;
 pub mod lcow;
 mod long;
 mod mode;

@@ -1,10 +1,12 @@
 //! The mode flags after the last colon of `-v` and `--volumes-from`: `ro,z,rshared,nocopy,cached`, each class at most once.
 
 use crate::access::Access;
+use crate::extra::{Extras, class_of};
+use crate::parse::extra;
 use crate::point::Propagation;
 
 /// A valid set of mode flags.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Mode {
     /// `ro` was given.
     pub read_only: bool,
@@ -14,6 +16,8 @@ pub struct Mode {
     pub nocopy: bool,
     /// Our own: `exclusive` or `single-writer`. The word `shared` is propagation here, and `ro` says read-only.
     pub access: Option<Access>,
+    /// What Docker does not have.
+    pub extras: Extras,
 }
 
 impl Mode {
@@ -24,7 +28,17 @@ impl Mode {
             return Some(mode);
         }
         let (mut access, mut label, mut copy, mut consistency, mut sharing) = (0, 0, 0, 0, 0);
+        let mut seen: Vec<&str> = Vec::new();
         for flag in text.split(',') {
+            let (key, value) = flag.split_once('=').map_or((flag, None), |(key, value)| (key, Some(value)));
+            if !matches!(key, "u" | "o" | "bind-idmap") && extra::take(&mut mode.extras, key, value).ok()? {
+                // As with Docker's flags, a class comes once.
+                if seen.contains(&class(key)) {
+                    return None;
+                }
+                seen.push(class(key));
+                continue;
+            }
             let count = match flag {
                 "ro" => {
                     mode.read_only = true;
@@ -59,6 +73,15 @@ impl Mode {
     }
 }
 
+/// Words of which only one may come.
+fn class(key: &str) -> &str {
+    match key {
+        "chown" => "U",
+        "overlay" => "O",
+        flag => class_of(flag).unwrap_or(flag),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -66,7 +89,7 @@ mod tests {
     #[test]
     fn every_class_once_in_any_order() {
         let mode = Mode::parse("Z,rslave,ro,cached,nocopy").unwrap();
-        assert_eq!(mode, Mode { read_only: true, propagation: Propagation::RSlave, nocopy: true, access: None });
+        assert_eq!(mode, Mode { read_only: true, propagation: Propagation::RSlave, nocopy: true, ..Mode::default() });
         assert_eq!(Mode::parse(""), Some(Mode::default()));
         assert_eq!(Mode::parse("rw"), Some(Mode::default()));
         assert_eq!(Mode::parse("exclusive,ro").unwrap().access, Some(Access::Exclusive));

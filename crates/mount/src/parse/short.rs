@@ -5,6 +5,7 @@ use std::path::Path;
 use stead_base::Kind;
 
 use crate::access::Access;
+use crate::extra::Extras;
 use crate::gotext::clean;
 use crate::parse::Mode;
 use crate::parse::long::absolute_source;
@@ -106,7 +107,7 @@ pub fn linux_raw(raw: &str, driver: &str) -> Result<MountPoint, SpecError> {
     let (source, target, flags) = match parts.as_slice() {
         [target] => ("", *target, ""),
         // A target with a mode is no volume: what would be kept?
-        [_, second] if Mode::parse(second).is_some() => return Err(shape()),
+        [_, second] if Mode::parse(second).is_some_and(|mode| mode.extras.is_empty()) => return Err(shape()),
         [source, target] => (*source, *target, ""),
         [source, target, flags] => (*source, *target, *flags),
         _ => return Err(shape()),
@@ -138,15 +139,18 @@ fn request_of(source: &str, target: &str, mode: Mode, driver: &str) -> MountRequ
         (kind == MountType::Volume && !driver.is_empty()).then(|| DriverConfig { name: driver.to_owned(), ..DriverConfig::default() });
     let asked = mode.access.map(|access| access.as_str().to_owned());
     let (of_volume, of_bind) = if kind == MountType::Volume { (asked, None) } else { (None, asked) };
-    let volume_options = (mode.nocopy || driver_config.is_some() || of_volume.is_some()).then(|| VolumeOptions {
+    let (for_bind, for_volume) = if kind == MountType::Bind { (mode.extras, Extras::default()) } else { (Extras::default(), mode.extras) };
+    let volume_options = (mode.nocopy || driver_config.is_some() || of_volume.is_some() || !for_volume.is_empty()).then(|| VolumeOptions {
         no_copy: mode.nocopy,
         driver_config,
         access: of_volume.unwrap_or_default(),
+        extras: for_volume,
         ..VolumeOptions::default()
     });
-    let bind_options = (mode.propagation != Propagation::Unset || of_bind.is_some()).then(|| BindOptions {
+    let bind_options = (mode.propagation != Propagation::Unset || of_bind.is_some() || !for_bind.is_empty()).then(|| BindOptions {
         propagation: mode.propagation.as_str().to_owned(),
         access: of_bind.unwrap_or_default(),
+        extras: for_bind,
         ..BindOptions::default()
     });
     MountRequest {

@@ -92,6 +92,7 @@ fn class_of(word: &str) -> Option<&str> {
         "relatime" | "norelatime" => "relatime",
         "strictatime" | "nostrictatime" => "strictatime",
         "noswap" => "noswap",
+        "tmpcopyup" | "notmpcopyup" => "copyup",
         "unbindable" | "runbindable" => "propagation",
         other if Propagation::from_word(other).is_some() => "propagation",
         _ => return None,
@@ -116,6 +117,7 @@ fn apply(merged: &mut Options, word: &str) -> Result<(), TmpfsError> {
         "sync" => spec.sync = true,
         "dirsync" => spec.dirsync = true,
         "noswap" => spec.noswap = true,
+        "tmpcopyup" => spec.copy_up = true,
         // A tmpfs of a container has nobody to share with; private is the closest to unbindable that changes nothing inside.
         "unbindable" | "runbindable" => merged.propagation = Propagation::RPrivate,
         other => {
@@ -173,9 +175,10 @@ pub(crate) fn request_options(options: Option<&TmpfsOptions>, read_only: bool) -
         }
         words.push(rest.first().map_or_else(|| name.clone(), |value| format!("{name}={value}")));
     }
-    if options.no_swap {
-        words.push("noswap".to_owned());
-    }
+    words.extend(options.no_swap.then(|| "noswap".to_owned()));
+    words.extend(options.uid.map(|uid| format!("uid={uid}")));
+    words.extend(options.gid.map(|gid| format!("gid={gid}")));
+    words.extend(options.copy_up.then(|| "tmpcopyup".to_owned()));
     Ok(words.join(","))
 }
 

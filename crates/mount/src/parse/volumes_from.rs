@@ -23,7 +23,7 @@ pub fn volumes_from(spec: &str) -> Result<VolumesFrom, SpecError> {
     }
     let (container, mode) = spec.split_once(':').unwrap_or((spec, ""));
     let parsed = Mode::parse(mode)
-        .filter(|parsed| !parsed.nocopy && parsed.propagation == Propagation::Unset)
+        .filter(|parsed| !parsed.nocopy && parsed.extras.is_empty() && parsed.propagation == Propagation::Unset)
         .ok_or_else(|| SpecError::InvalidMode(mode.to_owned()))?;
     Ok(VolumesFrom { container: container.to_owned(), read_only: parsed.read_only })
 }

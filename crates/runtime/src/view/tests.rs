@@ -76,7 +76,7 @@ fn a_stopped_containers_view_has_its_mounts_and_the_host_has_none() {
         Mount::bind(place.0.join("one"), "/etc/conf"),
         Mount::new(Source::Tmpfs(stead_mount::TmpfsSpec::default()), "/run/keep-out"),
     ];
-    let view = open_stopped(&place.rootfs(), &mounts).unwrap();
+    let view = open_stopped(&place.rootfs(), &mounts, "").unwrap();
     assert_eq!(host_mounts(), before, "nothing is mounted on the host");
     assert_eq!(text(&view, "/run/v/file").as_deref(), Some("volume"));
     assert_eq!(text(&view, "/var/run/v/inner/file").as_deref(), Some("nested"));
@@ -96,11 +96,11 @@ fn views_follow_each_other_on_the_same_upper_directory() {
     let place = Place::new("again");
     place.put("lower/file", "x");
     for _ in 0..20 {
-        let view = open_stopped(&place.rootfs(), &[]).unwrap();
+        let view = open_stopped(&place.rootfs(), &[], "").unwrap();
         assert_eq!(text(&view, "/file").as_deref(), Some("x"));
     }
     let sealed = place.rootfs().read_only(Ro::Shallow);
-    let view = open_stopped(&sealed, &[Mount::bind(place.dir("v"), "/data")]).unwrap();
+    let view = open_stopped(&sealed, &[Mount::bind(place.dir("v"), "/data")], "").unwrap();
     assert_eq!(create(&view, "/").unwrap_err().kind(), std::io::ErrorKind::ReadOnlyFilesystem);
     create(&view, "/data").unwrap();
 }
@@ -110,7 +110,7 @@ fn a_mount_that_cannot_be_made_leaves_nothing() {
     let place = Place::new("missing");
     place.put("lower/file", "x");
     let before = host_mounts();
-    let outcome = open_stopped(&place.rootfs(), &[Mount::bind(place.0.join("gone"), "/data")]);
+    let outcome = open_stopped(&place.rootfs(), &[Mount::bind(place.0.join("gone"), "/data")], "");
     assert!(matches!(outcome, Err(ViewError::Mount(_))), "{outcome:?}");
     assert_eq!(host_mounts(), before);
 }

@@ -61,6 +61,7 @@ fn every_value_is_kept() {
         noswap: true,
         sync: true,
         dirsync: true,
+        copy_up: false,
     };
     assert_eq!(spec, wanted);
 }
