@@ -1,5 +1,8 @@
 //! `volume rollback`: the present becomes a snapshot, the past a staged tree, and then the two trees change places in one step.
 
+use std::path::Path;
+
+use rustix::fs::{self, Timespec, Timestamps};
 use stead_base::time::Time;
 use stead_store::Record;
 use stead_sys::durable;
@@ -9,7 +12,7 @@ use crate::driver::Storage;
 use crate::error::disk;
 use crate::record::{State, Volume};
 use crate::remove::mount_below;
-use crate::snapshot::{Snapshot, SnapshotRequest, Why, restore, time_name};
+use crate::snapshot::{Snapshot, SnapshotRequest, Why, open, restore, time_name};
 use crate::staging::Staging;
 use crate::{Error, Result, Volumes, sidecar};
 
@@ -43,7 +46,7 @@ impl Volumes {
         self.store.publish(|tx| {
             let ids: Vec<String> = tx.referrers(Volume::KIND, name)?.into_iter().map(|(_, id)| id).collect();
             users(&ids)?;
-            durable::rename_exchange(&staged, &data).map_err(&failed)?;
+            exchange(&staged, &data).map_err(&failed)?;
             Ok::<_, E>(())
         })?;
         // What was there is in the staging directory now, and goes to the trash with it.
@@ -68,4 +71,17 @@ impl Volumes {
         self.store.publish(|tx| tx.put(&volume))?;
         Ok(())
     }
+}
+
+/// Exchanges the two trees, durably. XFS takes a directory that comes below another parent for one that was written to; it was not.
+fn exchange(staged: &Path, data: &Path) -> Result<(), stead_sys::Error> {
+    let failed = |op: &'static str| move |e| stead_sys::Error::new(op, data, e);
+    let past = open(staged)?;
+    let stat = fs::fstat(&past).map_err(failed("stat"))?;
+    durable::rename_exchange(staged, data)?;
+    let time = |seconds, nanos| Timespec { tv_sec: seconds, tv_nsec: i64::try_from(nanos).unwrap_or(0) };
+    let times =
+        Timestamps { last_access: time(stat.st_atime, stat.st_atime_nsec), last_modification: time(stat.st_mtime, stat.st_mtime_nsec) };
+    fs::futimens(&past, &times).map_err(failed("utimens"))?;
+    fs::fsync(&past).map_err(failed("fsync"))
 }

@@ -17,7 +17,7 @@ fn ready() -> Option<Sandbox> {
 }
 
 /// Runs `command` with a kill at each of its places; after each, `whole` looks at the state (with the command's exit status) and restores the scene.
-fn at_every_call(s: &Sandbox, before: impl Fn(), command: &Command, whole: impl Fn(i32, &str)) {
+pub(crate) fn at_every_call(s: &Sandbox, before: impl Fn(), command: &Command, whole: impl Fn(i32, &str)) {
     before();
     let scratch = s.mkdir("trace");
     let calls = count(command, &scratch);

@@ -65,6 +65,10 @@ mod scene;
 #[cfg(test)]
 mod service;
 #[cfg(test)]
+mod snapshots;
+#[cfg(test)]
+mod snapshots_killed;
+#[cfg(test)]
 mod state;
 #[cfg(test)]
 mod surface_api;

@@ -24,7 +24,7 @@ pub use create::{Pending, SnapshotRequest};
 pub use method::Method;
 
 pub(crate) use create::time_name;
-pub(crate) use method::{duplicate, fresh_data, restore};
+pub(crate) use method::{duplicate, fresh_data, open, restore};
 
 /// The directory in a volume's directory.
 pub(crate) const SNAPSHOTS: &str = "snapshots";
