@@ -49,7 +49,8 @@ fn what_is_refused_changes_nothing() {
     for bad in ["", "a", "../x", ".trash", "a/b"] {
         assert_eq!(rename(&v, "old", bad).unwrap_err().kind(), Kind::Invalid, "{bad:?}");
     }
-    let refused = v.rename("old", "new", |_, _| Err::<(), _>(Error::Busy { name: "old".to_owned(), users: vec!["cc".to_owned()] }));
+    let refused =
+        v.rename("old", "new", |_, _| Err::<(), _>(Error::Busy { act: "rename", name: "old".to_owned(), users: vec!["cc".to_owned()] }));
     assert_eq!(refused.unwrap_err().to_string(), "rename old: volume is in use - [cc]");
     let point = s.data("old", "m");
     std::fs::create_dir(&point).unwrap();

@@ -261,7 +261,12 @@ fn labels_change_and_the_engines_own_does_not() {
     let s = Sandbox::new();
     let v = s.volumes();
     v.create(CreateRequest { labels: map(&[("a", "1"), ("b", "2")]), ..named("data") }).unwrap();
-    let change = Update { labels: map(&[("b", "3"), ("c", "4")]), labels_gone: vec!["a".to_owned(), "b".to_owned()], protected: None };
+    let change = Update {
+        labels: map(&[("b", "3"), ("c", "4")]),
+        labels_gone: vec!["a".to_owned(), "b".to_owned()],
+        protected: None,
+        ..Update::default()
+    };
     assert_eq!(v.update("data", &change).unwrap().0.labels, map(&[("b", "3"), ("c", "4")]));
     assert_eq!(v.record("data").unwrap().labels, v.get("data").unwrap().labels);
     let reserved = Update { labels: map(&[(ANONYMOUS_LABEL, "")]), ..Update::default() };
