@@ -112,6 +112,44 @@ pub fn copy(from: Place<'_>, to: Place<'_>, scratch: &mut Scratch, shown: &Path)
     Ok(())
 }
 
+/// All attributes with their values, by name; overlayfs's own are left out, as [`copy`] does. One that vanishes meanwhile is passed over.
+///
+/// # Errors
+/// The kernel's refusal, with `shown` as its path; a file system without attributes has none.
+pub fn read_all(from: Place<'_>, scratch: &mut Scratch, shown: &Path) -> Result<Vec<(CString, Vec<u8>)>> {
+    let length = match from.names(&mut scratch.names) {
+        Ok(0) | Err(Errno::NOTSUP) => return Ok(Vec::new()),
+        Ok(length) => length,
+        Err(e) => return Err(Error::new("listxattr", shown, e)),
+    };
+    let mut all = Vec::new();
+    for name in scratch.names[..length].split_inclusive(|b| *b == 0) {
+        let Ok(attribute) = CStr::from_bytes_with_nul(name) else { continue };
+        if PRIVATE.iter().any(|p| name.starts_with(p)) {
+            continue;
+        }
+        match from.get(attribute, &mut scratch.value) {
+            Ok(length) => all.push((attribute.to_owned(), scratch.value[..length].to_vec())),
+            Err(Errno::NODATA | Errno::NOTSUP) => {}
+            Err(e) => return Err(Error::new("getxattr", shown, e)),
+        }
+    }
+    all.sort();
+    Ok(all)
+}
+
+/// Sets one attribute; `false` where the file system has no such attributes.
+///
+/// # Errors
+/// Any other refusal of the kernel, with `shown` as its path.
+pub fn set_where_it_can(to: Place<'_>, attribute: &CStr, value: &[u8], shown: &Path) -> Result<bool> {
+    match to.set(attribute, value) {
+        Ok(()) => Ok(true),
+        Err(Errno::NOTSUP) => Ok(false),
+        Err(e) => Err(Error::new("setxattr", shown, e)),
+    }
+}
+
 /// Takes a directory's default ACL away, so that what is made in it has exactly the modes that are asked for.
 ///
 /// # Errors

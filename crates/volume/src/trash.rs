@@ -9,6 +9,7 @@ use stead_base::layout::Root;
 use stead_sys::lock::Lock;
 use stead_sys::{durable, tree};
 
+use crate::snapshot::shared::collect;
 use crate::{Error, Result, staging};
 
 /// Lock of the sweep at work, and of the one that waits for its turn. No volume and no unique name begins with a dot.
@@ -25,7 +26,7 @@ pub(crate) fn discard(root: &Root, path: &Path) -> Result<(), stead_sys::Error> 
 /// # Errors
 /// The trash can not be read.
 pub fn is_empty(root: &Root) -> Result<bool> {
-    Ok(names(root)?.is_empty())
+    Ok(names(root)?.is_empty() && !collect::is_due(&root.volumes()))
 }
 
 /// Deletes what waits in the trash: by descriptor, never through a symbolic link, never across a mount point. Returns how many things
@@ -34,17 +35,19 @@ pub fn is_empty(root: &Root) -> Result<bool> {
 /// # Errors
 /// The first thing that can not be deleted; the others are.
 pub fn sweep(root: &Root) -> Result<u64> {
-    if names(root)?.is_empty() {
+    if is_empty(root)? {
         return Ok(0);
     }
     if !stead_store::is_ours(root)? {
         return Err(Error::Foreign { root: root.path().to_path_buf() });
     }
     let trash = root.volumes_trash();
+    staging::make(&trash, 0o700)?;
     let Some(waiting) = Lock::try_exclusive(&trash.join(LOCKS[1]))? else { return Ok(0) };
     let _sweeping = Lock::exclusive(&trash.join(LOCKS[0]))?;
     drop(waiting);
     let dir = File::open(&trash).map_err(|e| stead_sys::Error::new("open", &trash, e))?;
+    collect::note(&root.volumes())?;
     let mut deleted = 0;
     let mut failure = None;
     let mut stuck: Vec<String> = Vec::new();
@@ -64,6 +67,7 @@ pub fn sweep(root: &Root) -> Result<u64> {
         }
     }
     durable::sync_dir(&trash)?;
+    collect::collect(&root.volumes())?;
     failure.map_or(Ok(deleted), |e| Err(e.into()))
 }
 

@@ -8,7 +8,7 @@ use stead_mount::names::check_snapshot_name;
 use stead_sys::durable;
 use stead_sys::lock::Lock;
 
-use super::method::{self, Method, Prepared, Site, Stats};
+use super::method::{self, Method, Prepared, Site, Stats, Taken};
 use super::{SNAPSHOTS, Snapshot, Why, note};
 use crate::driver::Storage;
 use crate::error::disk;
@@ -37,6 +37,7 @@ pub struct Pending {
     site: Site,
     prepared: Option<Prepared>,
     stats: Option<Stats>,
+    taken: Taken,
     /// The name under which a device is mounted for us.
     holder: Option<String>,
     stage: Option<Staging>,
@@ -85,8 +86,18 @@ impl Volumes {
             entries: None,
         };
         let volumes = self.clone();
-        let mut pending =
-            Pending { volumes, volume, snapshot, site, prepared: None, stats: None, holder, stage: Some(stage), lock: Some(lock) };
+        let mut pending = Pending {
+            volumes,
+            volume,
+            snapshot,
+            site,
+            prepared: None,
+            stats: None,
+            taken: Taken::Nothing,
+            holder,
+            stage: Some(stage),
+            lock: Some(lock),
+        };
         let prepared = method::prepare(method, &pending.site).map_err(disk("snapshot", &pending.volume.name))?;
         pending.prepared = Some(prepared);
         Ok(pending)
@@ -157,8 +168,8 @@ impl Pending {
     pub fn take(&mut self) -> Result<()> {
         self.snapshot.created_at = Time::now();
         let prepared = self.prepared.take().unwrap_or(Prepared::Nothing);
-        let stats = method::take(self.snapshot.method, &self.site, prepared).map_err(disk("snapshot", &self.volume.name))?;
-        self.stats = Some(stats);
+        let (stats, taken) = method::take(self.snapshot.method, &self.site, prepared).map_err(disk("snapshot", &self.volume.name))?;
+        (self.stats, self.taken) = (Some(stats), taken);
         Ok(())
     }
 
@@ -180,9 +191,9 @@ impl Pending {
             self.take()?;
         }
         let failed = disk("snapshot", &self.volume.name);
-        let stats = self.stats.unwrap_or_default();
+        let mut stats = self.stats.unwrap_or_default();
+        method::flush(self.snapshot.method, &self.site, &mut self.taken, &mut stats).map_err(&failed)?;
         (self.snapshot.bytes, self.snapshot.entries) = (stats.bytes, stats.entries);
-        method::flush(self.snapshot.method, &self.site).map_err(&failed)?;
         note::write(&self.site.staged_path, &self.snapshot)?;
         let below = self.volumes.home(&self.volume.name).join(SNAPSHOTS);
         staging::make(&below, 0o700).map_err(&failed)?;

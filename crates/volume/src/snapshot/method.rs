@@ -71,6 +71,15 @@ pub(crate) enum Prepared {
     Shared(shared::Prepared),
 }
 
+/// What a method has from `take` for `flush`. It lives until the snapshot is published.
+#[derive(Debug)]
+pub(crate) enum Taken {
+    /// Nothing.
+    Nothing,
+    /// What the shared method saw, of which it makes the tree when the users go on.
+    Shared(Box<shared::Unfinished>),
+}
+
 /// What is in a snapshot; `None` where nobody looked.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Stats {
@@ -99,26 +108,32 @@ pub(crate) fn prepare(method: Method, site: &Site) -> Result<Prepared> {
 }
 
 /// Takes the state; the users of the volume stand still. Not durable: [`flush`] follows when they go on.
-pub(crate) fn take(method: Method, site: &Site, prepared: Prepared) -> Result<Stats> {
+pub(crate) fn take(method: Method, site: &Site, prepared: Prepared) -> Result<(Stats, Taken)> {
     match (method, prepared) {
-        (Method::Shared, Prepared::Shared(prepared)) => shared::take(site, prepared),
+        (Method::Shared, Prepared::Shared(prepared)) => {
+            shared::take(site, prepared).map(|unfinished| (Stats::default(), Taken::Shared(Box::new(unfinished))))
+        }
         (Method::Subvolume, _) => {
             btrfs::snapshot(&site.source, &site.staged, DATA, true)?;
-            Ok(Stats::default())
+            Ok((Stats::default(), Taken::Nothing))
         }
         (Method::Reflink | Method::Shared, _) => {
             let data = plain_data(&site.staged, &site.staged_path)?;
-            Ok(copy::copy_tree(site.source.as_fd(), data.as_fd(), &CopyOptions::default())?.into())
+            Ok((copy::copy_tree(site.source.as_fd(), data.as_fd(), &CopyOptions::default())?.into(), Taken::Nothing))
         }
     }
 }
 
-/// Makes what was taken durable.
-pub(crate) fn flush(method: Method, site: &Site) -> Result<()> {
-    match method {
+/// Makes what was taken durable, and `stats` complete.
+pub(crate) fn flush(method: Method, site: &Site, taken: &mut Taken, stats: &mut Stats) -> Result<()> {
+    match (method, taken) {
+        (_, Taken::Shared(unfinished)) => {
+            *stats = unfinished.finish(site)?;
+            Ok(())
+        }
         // The kernel committed it.
-        Method::Subvolume => Ok(()),
-        Method::Reflink | Method::Shared => durable::sync_fs(&site.staged, &site.staged_path),
+        (Method::Subvolume, Taken::Nothing) => Ok(()),
+        (Method::Reflink | Method::Shared, Taken::Nothing) => durable::sync_fs(&site.staged, &site.staged_path),
     }
 }
 

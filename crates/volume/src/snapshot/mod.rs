@@ -3,14 +3,17 @@
 //! One is made in three steps, so that those who use the volume stand still only for the second: [`Volumes::snapshot_begin`] stages
 //! everything that can be done before, [`Pending::take`] takes the state, [`Pending::publish`] flushes it and gives it its name by one rename.
 
+pub(crate) mod content;
 mod create;
 mod inspect;
 mod list;
+pub(crate) mod manifest;
 mod method;
 mod note;
 mod recover;
 mod remove;
-mod shared;
+pub(crate) mod scan;
+pub(crate) mod shared;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
