@@ -39,11 +39,18 @@ pub(crate) struct Decoder<'a> {
     left: u64,
     padding: u64,
     members: u64,
+    /// Whether the blocks of zeros at the end were seen.
+    is_ended: bool,
 }
 
 impl<'a> Decoder<'a> {
     pub(crate) fn new(stream: Box<dyn BufRead + 'a>) -> Self {
-        Self { stream, left: 0, padding: 0, members: 0 }
+        Self { stream, left: 0, padding: 0, members: 0, is_ended: false }
+    }
+
+    /// Whether the archive said that it ends: one that was cut between two members does not.
+    pub(crate) fn is_ended(&self) -> bool {
+        self.is_ended
     }
 
     /// Gives the stream back when the archive has ended.
@@ -192,6 +199,7 @@ impl<'a> Decoder<'a> {
                 number::checksum(&block)?;
                 return Ok(Some(block));
             }
+            self.is_ended = true;
         }
         Ok(None)
     }

@@ -1,5 +1,7 @@
 //! Tar headers: ustar, with a PAX header in front wherever ustar is too small.
 
+use crate::decode::Segment;
+
 /// The unit of a tar stream.
 pub(crate) const BLOCK: usize = 512;
 
@@ -67,7 +69,30 @@ const ID_MAX: u32 = 0o777_7777;
 
 /// The header blocks of a member.
 pub(crate) fn header(member: &Member) -> Vec<u8> {
+    with_records(member, Vec::new())
+}
+
+/// The header blocks of a file of which only parts follow, and the map that stands before them: GNU's format 1.0, which GNU tar, libarchive and
+/// Go (so Docker and Podman) read.
+pub(crate) fn header_with_holes(member: &Member, parts: &[Segment]) -> Vec<u8> {
+    let mut map = format!("{}\n", parts.len()).into_bytes();
+    for part in parts {
+        map.extend_from_slice(format!("{}\n{}\n", part.offset, part.length).as_bytes());
+    }
+    map.resize(map.len().next_multiple_of(BLOCK), 0);
     let mut records = Vec::new();
+    record(&mut records, b"GNU.sparse.major", b"1");
+    record(&mut records, b"GNU.sparse.minor", b"0");
+    record(&mut records, b"GNU.sparse.name", &member.name);
+    record(&mut records, b"GNU.sparse.realsize", member.size.to_string().as_bytes());
+    let carried: u64 = parts.iter().map(|part| part.length).sum();
+    let stand_in = Member { name: b"GNUSparseFile.0/file".to_vec(), size: map.len() as u64 + carried, ..member.clone() };
+    let mut blocks = with_records(&stand_in, records);
+    blocks.extend(map);
+    blocks
+}
+
+fn with_records(member: &Member, mut records: Vec<u8>) -> Vec<u8> {
     let plain = |bytes: &[u8], most: usize| bytes.len() <= most && bytes.is_ascii();
     if !plain(&member.name, 100) {
         record(&mut records, b"path", &member.name);

@@ -19,6 +19,14 @@ pub enum Error {
         /// As the user gave it.
         path: String,
     },
+    /// Only a regular file has bytes to be shown.
+    #[error("{path} is no regular file, but a {kind}")]
+    NotAFile {
+        /// As the user gave it.
+        path: String,
+        /// What it is.
+        kind: &'static str,
+    },
     /// An archive can only be unpacked into a directory.
     #[error("extraction point is not a directory")]
     NotADirectory,
@@ -129,6 +137,7 @@ impl Error {
         match self {
             Self::NotFound { .. } => Kind::NotFound,
             Self::NotADirectory
+            | Self::NotAFile { .. }
             | Self::NoDirectory { .. }
             | Self::DirectoryInTheWay { .. }
             | Self::FileInTheWay { .. }

@@ -8,22 +8,28 @@
 
 mod account;
 mod codec;
+mod compress;
 pub mod copy;
 mod decode;
 mod encode;
 mod error;
+mod list;
 mod metadata;
 mod read;
 mod scope;
 mod settle;
 mod stat;
+mod usage;
 mod write;
 
 #[cfg(test)]
 mod tests;
 
 pub use account::account;
+pub use compress::{Compression, compressed};
 pub use error::{Error, Result};
+pub use list::{Entry, Kind, list, open_file};
 pub use read::{Changes, ReadOptions, TreeReader, read};
 pub use stat::{PathStat, go_mode, stat};
-pub use write::{Devices, Follow, Owner, Rebase, WriteOptions, Written, write};
+pub use usage::{Used, usage};
+pub use write::{Devices, Follow, Limits, Owner, Rebase, WriteOptions, Written, write};

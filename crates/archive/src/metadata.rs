@@ -53,6 +53,8 @@ pub(crate) fn xattrs(fd: BorrowedFd<'_>) -> rustix::io::Result<Vec<(Vec<u8>, Vec
             Err(errno) => return Err(errno),
         }
     }
+    // File systems list them as they like.
+    found.sort();
     Ok(found)
 }
 

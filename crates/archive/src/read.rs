@@ -1,6 +1,7 @@
 //! A path of a root as a tar stream: produced while it is read, in bounded memory, never through a symlink.
 
 mod content;
+mod holes;
 
 use std::collections::HashMap;
 use std::ffi::{CString, OsStr};
@@ -13,12 +14,15 @@ use rustix::fs::{Dir, FileType, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::copy::paths;
-use crate::encode::{BLOCK, Kind, Member, header};
+use crate::encode::{BLOCK, Kind, Member, header, header_with_holes};
 use crate::{Error, PathStat, Result, metadata, scope, stat};
 use content::Content;
 
 /// Names of one directory held at a time; they are sorted within that, so that ordinary directories come in order.
 const NAMES_AT_ONCE: usize = 4096;
+
+/// Names of one directory held for an exact archive: a few hundred megabytes at most. Larger ones are in order within each part.
+const NAMES_EXACT_MAX: usize = 1 << 22;
 
 /// Deepest nesting: a path longer than 4096 bytes cannot be used by anybody.
 const DEPTH_MAX: usize = 2048;
@@ -34,6 +38,8 @@ pub struct ReadOptions {
     pub name: Option<String>,
     /// What of an overlay's writable layer is carried; without it everything.
     pub changes: Option<Changes>,
+    /// For an archive that is kept: the same tree is the same bytes (all names of a directory in order), and holes are told, not carried.
+    pub exact: bool,
 }
 
 /// What a writable layer changed, as its archive tells it.
@@ -56,6 +62,7 @@ pub struct TreeReader {
     /// First archive name of files that have several, and how many of the others are still to come.
     links: HashMap<(u64, u64), (Vec<u8>, u64)>,
     kept: Option<std::collections::BTreeSet<Vec<u8>>>,
+    exact: bool,
     ended: bool,
 }
 
@@ -66,6 +73,7 @@ struct Level {
     prefix: Vec<u8>,
     /// Names read and not yet walked, the next one last.
     names: Vec<CString>,
+    at_once: usize,
     exhausted: bool,
 }
 
@@ -88,14 +96,22 @@ pub fn read(root: BorrowedFd<'_>, path: &Path, options: &ReadOptions) -> Result<
     let top = options.name.clone().unwrap_or_else(|| paths::base(&inside));
     let top = if top == "/" { "." } else { top.as_str() };
     let kept = options.changes.as_ref().map(|changes| changes.kept.clone());
-    let mut reader =
-        TreeReader { levels: Vec::new(), ready: Vec::new(), taken: 0, content: None, links: HashMap::new(), kept, ended: false };
+    let mut reader = TreeReader {
+        levels: Vec::new(),
+        ready: Vec::new(),
+        taken: 0,
+        content: None,
+        links: HashMap::new(),
+        kept,
+        exact: options.exact,
+        ended: false,
+    };
     for path in options.changes.iter().flat_map(|changes| &changes.hidden) {
         reader.whiteout(path);
     }
     if top.is_empty() && kind == FileType::Directory {
         let dir = scope::reopen(handle.as_fd(), OFlags::RDONLY | OFlags::DIRECTORY).and_then(Dir::new).map_err(at)?;
-        reader.levels.push(Level { dir, prefix: Vec::new(), names: Vec::new(), exhausted: false });
+        reader.levels.push(Level::new(dir, Vec::new(), options.exact));
     } else {
         reader.add(&handle, &attributes, top.as_bytes().to_vec()).map_err(at)?;
     }
@@ -119,7 +135,7 @@ impl TreeReader {
                 let dir = scope::reopen(handle.as_fd(), OFlags::RDONLY | OFlags::DIRECTORY)?;
                 member.xattrs = metadata::xattrs(dir.as_fd())?;
                 self.queue(&Member { name: name.clone(), ..member });
-                self.levels.push(Level { dir: Dir::new(dir)?, prefix: name, names: Vec::new(), exhausted: false });
+                self.levels.push(Level::new(Dir::new(dir)?, name, self.exact));
                 return Ok(());
             }
             FileType::Symlink => {
@@ -158,7 +174,16 @@ impl TreeReader {
         member.size = u64::try_from(attributes.st_size).unwrap_or(0);
         member.xattrs = metadata::xattrs(file.as_fd())?;
         let allocated = u64::try_from(attributes.st_blocks).unwrap_or(0).saturating_mul(512);
-        self.content = Some(Content::new(file, member.size, allocated < member.size));
+        let has_holes = allocated < member.size;
+        if self.exact
+            && has_holes
+            && let Some(segments) = holes::map(&file, member.size)?
+        {
+            self.ready.extend(header_with_holes(&Member { name, ..member }, &segments));
+            self.content = Some(Content::of_parts(file, segments));
+            return Ok(());
+        }
+        self.content = Some(Content::new(file, member.size, has_holes));
         self.queue(&Member { name, ..member });
         Ok(())
     }
@@ -240,9 +265,13 @@ impl TreeReader {
 }
 
 impl Level {
+    fn new(dir: Dir, prefix: Vec<u8>, exact: bool) -> Self {
+        Self { dir, prefix, names: Vec::new(), at_once: if exact { NAMES_EXACT_MAX } else { NAMES_AT_ONCE }, exhausted: false }
+    }
+
     fn next(&mut self) -> rustix::io::Result<Option<CString>> {
         if self.names.is_empty() && !self.exhausted {
-            while self.names.len() < NAMES_AT_ONCE {
+            while self.names.len() < self.at_once {
                 let Some(entry) = self.dir.read() else {
                     self.exhausted = true;
                     break;

@@ -14,7 +14,7 @@ use rustix::fs::OFlags;
 use rustix::io::Errno;
 
 use crate::copy::paths;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Item};
 use crate::encode::Member;
 use crate::settle::Settle;
 use crate::{Error, Result, codec, scope, stat};
@@ -76,6 +76,23 @@ pub struct Rebase {
     pub new: String,
 }
 
+/// What one archive may cost. Names and attributes of a member have their own limit of one mebibyte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of content and attributes that are stored; holes are free.
+    pub bytes: u64,
+    /// Members.
+    pub members: u64,
+    /// Directories above a member.
+    pub depth: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { bytes: u64::MAX, members: u64::MAX, depth: usize::MAX }
+    }
+}
+
 /// How an archive is unpacked.
 #[derive(Debug, Clone, Default)]
 pub struct WriteOptions {
@@ -89,6 +106,10 @@ pub struct WriteOptions {
     pub devices: Devices,
     /// Renames the top.
     pub rebase: Option<Rebase>,
+    /// What it may cost.
+    pub limits: Limits,
+    /// The archive is all of the directory: its member `./` gives the directory its attributes, and it must say where it ends.
+    pub whole: bool,
 }
 
 /// What was done.
@@ -134,6 +155,8 @@ pub fn write(root: BorrowedFd<'_>, path: &Path, stream: &mut dyn Read, options: 
         dirs: Vec::new(),
         waiting: Vec::new(),
         settle: Settle::default(),
+        top_mtime: None,
+        stored: 0,
         written: Written::default(),
     };
     // What was unpacked stays, so it is made durable after an error too; the error is what is told.
@@ -165,6 +188,10 @@ struct Unpacker<'a> {
     /// Files that are complete but for their names.
     waiting: Vec<replace::Waiting>,
     settle: Settle,
+    /// The time of the extraction point, where the archive gives it one.
+    top_mtime: Option<(i64, u32)>,
+    /// Bytes of content and attributes so far, as the limit counts them.
+    stored: u64,
     written: Written,
 }
 
@@ -184,11 +211,34 @@ impl Unpacker<'_> {
                     item.member.link = place::renamed(item.member.link, rebase);
                 }
             }
+            self.check_limits(&item)?;
             self.member(decoder, &item)?;
             self.written.members += 1;
         }
+        if self.options.whole && !decoder.is_ended() {
+            return Err(Error::malformed("it ends without its end mark: it may have been cut"));
+        }
         self.replace_waiting()?;
         self.set_directory_times()
+    }
+
+    /// Before anything of the member is made: a header may promise more than there is room for.
+    fn check_limits(&mut self, item: &Item) -> Result<()> {
+        let limits = &self.options.limits;
+        let over = |what, limit| Err(Error::Limit { what, limit });
+        let content = item.sparse.as_ref().map_or(item.member.size, |parts| parts.iter().map(|part| part.length).sum());
+        let attributes: usize = item.member.xattrs.iter().map(|(name, value)| name.len() + value.len()).sum();
+        self.stored = self.stored.saturating_add(content).saturating_add(attributes as u64);
+        if self.stored > limits.bytes {
+            return over("its content", limits.bytes);
+        }
+        if self.written.members >= limits.members {
+            return over("the number of members", limits.members);
+        }
+        if item.member.name.iter().filter(|byte| **byte == b'/').count() > limits.depth {
+            return over("the depth of a member", limits.depth as u64);
+        }
+        Ok(())
     }
 
     fn skipped(&mut self, name: &[u8]) {

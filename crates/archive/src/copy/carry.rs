@@ -18,11 +18,11 @@ pub trait Peer {
     /// Any other failure.
     fn stat(&self, path: &str) -> Result<Option<PathStat>, Self::Error>;
 
-    /// A path as a tar stream.
+    /// A path as a tar stream, its top called `name` where one is given.
     ///
     /// # Errors
     /// The path is missing or cannot be read.
-    fn get<'a>(&'a self, path: &str) -> Result<(PathStat, Box<dyn Read + 'a>), Self::Error>;
+    fn get<'a>(&'a self, path: &str, name: Option<&str>) -> Result<(PathStat, Box<dyn Read + 'a>), Self::Error>;
 
     /// Unpacks a tar stream into a directory.
     ///
@@ -134,13 +134,8 @@ pub fn carry_out<P: Peer>(
     if to != "-" {
         local::check_output(&to)?;
     }
-    let (mut path, mut rebase) = (path.to_owned(), None);
-    if options.follow_link
-        && let Some(link) = peer.stat(&path).map_err(CarryError::There)?.filter(PathStat::is_symlink)
-    {
-        (path, rebase) = paths::rebase_name(&path, &link_destination(&path, &link.link_target));
-    }
-    let (stat, archive) = peer.get(&path).map_err(CarryError::There)?;
+    let (path, rebase) = followed(peer, path, options).map_err(CarryError::There)?;
+    let (stat, archive) = peer.get(&path, None).map_err(CarryError::There)?;
     let mut archive = Counted { stream: archive, bytes: 0 };
     if to == "-" {
         pour(&mut archive, stdout)?;
@@ -150,6 +145,43 @@ pub fn carry_out<P: Peer>(
     let landing = landing(&source, &local::destination(&to)?)?;
     let written = local::unpack(&source, &landing, options.archive, &mut archive)?;
     Ok(Carried { bytes: archive.bytes, to, skipped: written.skipped })
+}
+
+/// The source in a peer, and the name it is known by where following a symlink changed that.
+fn followed<P: Peer>(peer: &P, path: &str, options: CarryOptions) -> Result<(String, Option<String>), P::Error> {
+    if options.follow_link
+        && let Some(link) = peer.stat(path)?.filter(PathStat::is_symlink)
+    {
+        return Ok(paths::rebase_name(path, &link_destination(path, &link.link_target)));
+    }
+    Ok((path.to_owned(), None))
+}
+
+/// Copies `path` of one peer into `path` of another, called `name`, without a stop on the way.
+///
+/// # Errors
+/// [`CarryError`], with Docker's words.
+pub fn carry_between<P: Peer, Q: Peer<Error = P::Error>>(
+    from: &P,
+    path: &str,
+    to: &Q,
+    (name, into): (&str, &str),
+    options: CarryOptions,
+) -> Result<Carried, CarryError<P::Error>> {
+    let (path, rebase) = followed(from, path, options).map_err(CarryError::There)?;
+    let (destination, stat) = destination(to, into)?;
+    if stat.as_ref().is_some_and(PathStat::is_device) {
+        return Err(CarryError::Device(format!("{name}:{into}")));
+    }
+    // Opened once to know what it is; what is carried is opened under the name it lands with.
+    let (found, _) = from.get(&path, None).map_err(CarryError::There)?;
+    let source = Endpoint { path, exists: true, is_dir: found.is_dir(), rebase };
+    let landing = landing(&source, &destination)?;
+    let called = landing.rename.as_ref().map(|(_, new)| new.clone()).or_else(|| source.rebase.clone());
+    let (_, stream) = from.get(&source.path, called.as_deref()).map_err(CarryError::There)?;
+    let mut archive = Counted { stream, bytes: 0 };
+    to.put(&landing.dir, &mut archive).map_err(CarryError::There)?;
+    Ok(Carried { bytes: archive.bytes, to: format!("{name}:{}", destination.path), skipped: Vec::new() })
 }
 
 /// Moves a stream on and tells apart which end failed.

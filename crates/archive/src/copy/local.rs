@@ -146,7 +146,7 @@ fn said(call: &str, path: &str, error: &io::Error) -> Error {
 pub fn pack(source: &Endpoint, landing: &Landing) -> Result<TreeReader> {
     let name = landing.rename.as_ref().map(|(_, new)| new.clone()).or_else(|| source.rebase.clone());
     let root = top("/")?;
-    Ok(crate::read(root.as_fd(), Path::new(&source.path), &ReadOptions { name, changes: None })?.1)
+    Ok(crate::read(root.as_fd(), Path::new(&source.path), &ReadOptions { name, ..ReadOptions::default() })?.1)
 }
 
 /// Unpacks a container's archive where it lands on this machine. Symlinks are not followed below that directory: whatever a container put
@@ -165,6 +165,7 @@ pub fn unpack(source: &Endpoint, landing: &Landing, archive_mode: bool, stream: 
         owner: if archive_mode { Owner::Archive } else { Owner::Caller },
         devices: if archive_mode { Devices::Create } else { Devices::Skip },
         rebase: new.map(|new| Rebase { old, new }),
+        ..WriteOptions::default()
     };
     let dir = top(&landing.dir)?;
     crate::write(dir.as_fd(), Path::new("."), stream, &options)

@@ -9,6 +9,6 @@ pub mod local;
 pub mod paths;
 mod route;
 
-pub use carry::{Carried, CarryError, CarryOptions, Peer, carry_in, carry_out};
+pub use carry::{Carried, CarryError, CarryOptions, Peer, carry_between, carry_in, carry_out};
 pub use landing::{Endpoint, Landing, Refusal, landing};
 pub use route::{Route, RouteError, link_destination, route, split_argument};

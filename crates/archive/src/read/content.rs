@@ -8,6 +8,7 @@ use std::os::unix::fs::FileExt;
 use rustix::fs::SeekFrom;
 use rustix::io::Errno;
 
+use crate::decode::Segment;
 use crate::encode::BLOCK;
 
 /// A file on its way into the stream.
@@ -19,23 +20,37 @@ pub(crate) struct Content {
     /// Up to where the file is known to hold data, and to be a hole. Holes are not read, only counted.
     data_until: u64,
     hole_until: u64,
+    /// Parts still to come, the next one last, where only parts are carried.
+    parts: Vec<Segment>,
+    /// Bytes in the stream.
+    carried: u64,
 }
 
 impl Content {
     /// `sparse` when fewer blocks are allocated than the size would need.
     pub(crate) fn new(file: OwnedFd, size: u64, sparse: bool) -> Self {
-        Self { file: File::from(file), at: 0, size, data_until: if sparse { 0 } else { size }, hole_until: 0 }
+        let data_until = if sparse { 0 } else { size };
+        Self { file: File::from(file), at: 0, size, data_until, hole_until: 0, parts: Vec::new(), carried: size }
+    }
+
+    /// Only these parts, one after the other.
+    pub(crate) fn of_parts(file: OwnedFd, mut parts: Vec<Segment>) -> Self {
+        let carried = parts.iter().map(|part| part.length).sum();
+        parts.reverse();
+        Self { file: File::from(file), at: 0, size: 0, data_until: 0, hole_until: 0, parts, carried }
     }
 
     /// Zeros that fill the last block.
     pub(crate) fn padding(&self) -> usize {
-        usize::try_from(self.size.next_multiple_of(BLOCK as u64) - self.size).unwrap_or(0)
+        usize::try_from(self.carried.next_multiple_of(BLOCK as u64) - self.carried).unwrap_or(0)
     }
 
     /// 0 at the end. A file that shrank is filled up with zeros, one that grew is cut: its header is already on its way.
     pub(crate) fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if self.at >= self.size {
-            return Ok(0);
+        while self.at >= self.size {
+            let Some(part) = self.parts.pop() else { return Ok(0) };
+            (self.at, self.size) = (part.offset, part.offset + part.length);
+            self.data_until = self.size;
         }
         if self.at >= self.data_until && self.at >= self.hole_until {
             self.look_ahead();

@@ -35,8 +35,10 @@ impl Peer for Fake {
         }
     }
 
-    fn get<'a>(&'a self, path: &str) -> Result<(PathStat, Box<dyn Read + 'a>), String> {
-        let (stat, stream) = crate::read(self.root().as_fd(), Path::new(path), &ReadOptions::default()).map_err(|error| worded(&error))?;
+    fn get<'a>(&'a self, path: &str, name: Option<&str>) -> Result<(PathStat, Box<dyn Read + 'a>), String> {
+        let (stat, stream) =
+            crate::read(self.root().as_fd(), Path::new(path), &ReadOptions { name: name.map(str::to_owned), ..ReadOptions::default() })
+                .map_err(|error| worded(&error))?;
         Ok((stat, Box::new(stream)))
     }
 

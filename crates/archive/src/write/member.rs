@@ -41,8 +41,8 @@ impl Unpacker<'_> {
     pub(super) fn member(&mut self, decoder: &mut Decoder<'_>, item: &Item) -> Result<()> {
         let member = &item.member;
         let Some((parent, name)) = self.split(&member.name)? else {
-            // The extraction point itself: its attributes are its owner's business, and it cannot become something else.
-            return if member.kind == Kind::Directory { Ok(()) } else { Err(self.directory_in_the_way(&self.dest)) };
+            // The extraction point itself cannot become something else.
+            return if member.kind == Kind::Directory { self.top(member) } else { Err(self.directory_in_the_way(&self.dest)) };
         };
         if self.options.devices == Devices::Skip && matches!(member.kind, Kind::Char | Kind::Block) {
             self.skipped(&member.name);
@@ -64,6 +64,22 @@ impl Unpacker<'_> {
             Kind::Symlink => self.symlink(&spot, member, there.is_some()),
             Kind::Char | Kind::Block | Kind::Fifo => self.node(&spot, member, there.is_some()),
         }
+    }
+
+    /// The extraction point's attributes are its owner's business, unless the archive is all of it.
+    fn top(&mut self, member: &Member) -> Result<()> {
+        if !self.options.whole {
+            return Ok(());
+        }
+        let full = self.dest.clone();
+        let dir = scope::open(self.root, &full, OFlags::RDONLY | OFlags::DIRECTORY, self.options.follow)?;
+        self.check_writable(dir.as_fd(), &full)?;
+        let noted = self.settle.will_change(dir.as_fd());
+        self.sys("open", &full, noted)?;
+        self.sys("chmod", &full, metadata::apply(dir.as_fd(), member, self.options.owner))?;
+        self.top_mtime = Some(member.mtime);
+        self.settle.wrote(dir);
+        Ok(())
     }
 
     /// Applies Docker's rules where something is there already; what is left is merged with or replaced.
@@ -236,6 +252,10 @@ impl Unpacker<'_> {
     /// At the end, when nothing changes in them any more; the deepest last made, first done.
     pub(super) fn set_directory_times(&mut self) -> Result<()> {
         let dirs = std::mem::take(&mut self.dirs);
+        if let Some(mtime) = self.top_mtime {
+            let dir = scope::open(self.root, &self.dest, OFlags::RDONLY | OFlags::DIRECTORY, self.options.follow)?;
+            self.sys("utime", &self.dest, rustix::fs::futimens(&dir, &metadata::timestamps(mtime)))?;
+        }
         for later in dirs.iter().rev() {
             let full = self.dest.join(&later.parent).join(&later.name);
             let parent = match scope::open(self.root, &self.dest.join(&later.parent), OFlags::PATH | OFlags::DIRECTORY, self.options.follow)

@@ -90,7 +90,7 @@ impl Unpacker<'_> {
     }
 
     /// Nothing is ever stored on a kernel file system, and a read-only mount answers in Docker's words.
-    fn check_writable(&self, dir: BorrowedFd<'_>, full: &Path) -> Result<()> {
+    pub(super) fn check_writable(&self, dir: BorrowedFd<'_>, full: &Path) -> Result<()> {
         if self.sys("statfs", full, scope::is_kernel_fs(dir))? {
             return Err(Error::KernelFileSystem { path: full.display().to_string() });
         }

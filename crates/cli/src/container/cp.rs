@@ -109,8 +109,8 @@ impl Peer for Side<'_> {
         }
     }
 
-    fn get<'a>(&'a self, path: &str) -> Result<(PathStat, Box<dyn Read + 'a>), Self::Error> {
-        self.engine.container_archive_get(self.container, path)
+    fn get<'a>(&'a self, path: &str, name: Option<&str>) -> Result<(PathStat, Box<dyn Read + 'a>), Self::Error> {
+        self.engine.container_archive_named(self.container, path, name)
     }
 
     fn put(&self, dir: &str, archive: &mut dyn Read) -> Result<(), Self::Error> {

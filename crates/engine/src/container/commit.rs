@@ -79,7 +79,7 @@ impl Engine {
         }
         let layer = writable::ensure(&self.root, &container.id)?;
         let upper = writable::open(&layer)?;
-        let read = ReadOptions { name: Some(String::new()), changes: Some(changes) };
+        let read = ReadOptions { name: Some(String::new()), changes: Some(changes), ..ReadOptions::default() };
         let (_, mut stream) = stead_archive::read(upper.as_fd(), Path::new("/"), &read)?;
         let id = self.images.commit(&container.image, &mut stream, options)?;
         drop(still);

@@ -42,9 +42,18 @@ impl Engine {
     /// # Errors
     /// `Could not find the file PATH in container NAME`.
     pub fn container_archive_get(&self, typed: &str, path: &str) -> Result<(PathStat, Box<dyn Read + '_>)> {
+        self.container_archive_named(typed, path, None)
+    }
+
+    /// The same, with another name for the archive's top.
+    ///
+    /// # Errors
+    /// As [`Engine::container_archive_get`].
+    pub fn container_archive_named(&self, typed: &str, path: &str, name: Option<&str>) -> Result<(PathStat, Box<dyn Read + '_>)> {
         let container = self.container(typed)?;
         let seen = self.look_into(container.clone())?;
-        let opened = stead_archive::read(seen.root(), Path::new(path), &ReadOptions::default());
+        let options = ReadOptions { name: name.map(str::to_owned), ..ReadOptions::default() };
+        let opened = stead_archive::read(seen.root(), Path::new(path), &options);
         let (stat, stream) = opened.map_err(|error| in_container(error, typed))?;
         self.emit_container(&container, "archive-path", &[]);
         Ok((stat, Box::new(Leaving { stream, _seen: seen })))
