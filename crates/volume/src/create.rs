@@ -1,6 +1,7 @@
 //! `volume create`: aside, whole, then one rename.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 
 use stead_base::ids::random_hex64;
 use stead_base::time::Time;
@@ -8,6 +9,7 @@ use stead_mount::Access;
 use stead_mount::names::check_volume_name;
 use stead_store::Record;
 use stead_sys::durable;
+use stead_sys::lock::Lock;
 
 use crate::error::disk;
 use crate::record::{ANONYMOUS_LABEL, LOCAL, LastHolder, State, Volume};
@@ -53,37 +55,47 @@ impl Volumes {
     /// A name, driver or option that can not be (nothing is left behind); another driver's volume of that name; the disk.
     pub fn create(&self, request: CreateRequest) -> Result<Created> {
         let request = named(request)?;
+        match self.begin(&request)? {
+            Begun::Exists(existing) => compare(*existing, &request),
+            Begun::New { volume, lock: _lock } => {
+                self.place(&volume)?;
+                self.store.publish(|tx| tx.put(&*volume))?;
+                Ok(Created { volume: *volume, is_new: true, differs: Vec::new() })
+            }
+        }
+    }
+
+    /// Everything before something is made: checks, the lock, the volume as it will be.
+    pub(crate) fn begin(&self, request: &CreateRequest) -> Result<Begun> {
         let name = &request.name;
         check_volume_name(name).map_err(|source| Error::Name { name: name.clone(), source })?;
         if let Some(existing) = self.indexed(name)? {
-            return compare(existing, &request);
+            return Ok(Begun::Exists(Box::new(existing)));
         }
         let wanted = if request.driver.is_empty() { LOCAL } else { &request.driver };
         let driver = driver::named(wanted, &self.root, &self.run_root)
             .ok_or_else(|| Error::Driver { name: name.clone(), driver: wanted.to_owned() })?;
         driver.check(name, &request.options)?;
-        let _lock = self.lock(name)?;
+        let lock = self.lock(name)?;
         if let Some(existing) = self.settled(name)? {
-            return compare(existing, &request);
+            return Ok(Begun::Exists(Box::new(existing)));
         }
         let volume = Volume {
             name: name.clone(),
             driver: wanted.to_owned(),
             uuid: durable::unique_name()?,
-            labels: request.labels,
-            options: request.options,
+            labels: request.labels.clone(),
+            options: request.options.clone(),
             created_at: Time::now(),
             anonymous: request.anonymous,
             state: State::New,
             populated_from: None,
             protected: false,
             access: request.access,
-            last_holder: request.last_holder,
+            last_holder: request.last_holder.clone(),
             origin: None,
         };
-        self.place(&volume)?;
-        self.store.publish(|tx| tx.put(&volume))?;
-        Ok(Created { volume, is_new: true, differs: Vec::new() })
+        Ok(Begun::New { volume: Box::new(volume), lock })
     }
 
     /// The quick way for a volume that is whole and known: no lock, nothing written.
@@ -116,17 +128,41 @@ impl Volumes {
 
     /// Puts the whole directory in place.
     fn place(&self, volume: &Volume) -> Result<()> {
-        let failed = disk("create", &volume.name);
+        let (stage, data) = self.stage_new(volume)?;
+        self.publish_new(volume, stage, &data)
+    }
+
+    /// A new volume's directory in the making, and its empty `_data`.
+    pub(crate) fn stage_new(&self, volume: &Volume) -> Result<(Staging, OwnedFd)> {
         let stage = Staging::new(&self.root, &self.run_root)?;
-        let data = fresh_data(stage.path()).map_err(&failed)?;
+        let data = fresh_data(stage.path()).map_err(disk("create", &volume.name))?;
+        Ok((stage, data))
+    }
+
+    /// Gives it its sidecar and its name. What is in `_data` is durable already.
+    pub(crate) fn publish_new(&self, volume: &Volume, stage: Staging, data: &OwnedFd) -> Result<()> {
+        let failed = disk("create", &volume.name);
         sidecar::write(stage.path(), volume)?;
-        rustix::fs::fsync(&data).map_err(|e| failed(stead_sys::Error::new("fsync", stage.path(), e)))?;
+        rustix::fs::fsync(data).map_err(|e| failed(stead_sys::Error::new("fsync", stage.path(), e)))?;
         stage.publish(&self.root.volume(&volume.name)).map_err(&failed)
     }
 }
 
+/// What [`Volumes::begin`] found.
+pub(crate) enum Begun {
+    /// There is one.
+    Exists(Box<Volume>),
+    /// There is none, and nobody else makes it while the lock is held.
+    New {
+        /// As it will be.
+        volume: Box<Volume>,
+        /// The name's lock.
+        lock: Lock,
+    },
+}
+
 /// Fills in the name of a volume that has none.
-fn named(mut request: CreateRequest) -> Result<CreateRequest> {
+pub(crate) fn named(mut request: CreateRequest) -> Result<CreateRequest> {
     if request.name.is_empty() {
         request.name = random_hex64(durable::random_bytes()?);
         request.anonymous = true;

@@ -100,6 +100,20 @@ pub enum Error {
         /// The volume.
         name: String,
     },
+    /// There is something in it.
+    #[error("import {name}: the volume is not empty")]
+    NotEmpty {
+        /// The volume.
+        name: String,
+    },
+    /// Its content lies on a device, and can not be put there in one step.
+    #[error("{act} {name}: its content lies on a device: it can not be put there in one step")]
+    NotInPlace {
+        /// The verb.
+        act: &'static str,
+        /// The volume.
+        name: String,
+    },
     /// Containers refer to it.
     #[error("remove {name}: volume is in use - [{}]", users.join(", "))]
     InUse {
@@ -238,6 +252,9 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
+            Self::NotEmpty { .. } => "'--merge' adds to what is there, '--replace' moves it to the trash".to_owned(),
+            Self::NotInPlace { act: "import", .. } => "'--merge' puts file after file into it".to_owned(),
+            Self::NotInPlace { .. } => "make it empty, then 'stead volume import --merge' or 'stead volume cp'".to_owned(),
             Self::Replaced { .. } => "run the command again".to_owned(),
             Self::Protected { name } => format!("no flag removes it; 'stead volume unprotect {name}' first"),
             Self::NoSnapshot { volume, .. } => format!("'stead volume snapshot ls {volume}' shows what there is"),
@@ -263,9 +280,11 @@ impl Error {
             Self::NoSnapshot { .. } => Kind::NotFound,
             Self::NothingThere { .. } | Self::OnDevice { .. } => Kind::Conflict,
             Self::Driver { .. } | Self::NotFound { .. } | Self::NotInTrash { .. } => Kind::NotFound,
-            Self::OtherDriver { .. } | Self::Changed { .. } | Self::Replaced { .. } | Self::Protected { .. } => Kind::Conflict,
+            Self::OtherDriver { .. } | Self::Changed { .. } | Self::NotEmpty { .. } | Self::Replaced { .. } | Self::Protected { .. } => {
+                Kind::Conflict
+            }
             Self::Taken { .. } => Kind::Exists,
-            Self::Ambiguous { .. } | Self::Reserved { .. } => Kind::Invalid,
+            Self::Ambiguous { .. } | Self::Reserved { .. } | Self::NotInPlace { .. } => Kind::Invalid,
             Self::InUse { .. } | Self::Mounted { .. } | Self::Busy { .. } => Kind::InUse,
             Self::Foreign { .. } => Kind::NotAllowed,
             Self::NoSpace { .. } => Kind::NoSpace,

@@ -195,6 +195,11 @@ impl Volumes {
     fn inspect_staging(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
         let (paths, _nobody) = staging::litter(&self.root, &self.run_root)?;
         for path in paths {
+            if self.keep_replaced(&path, repair)? {
+                let problem = "an import replaced it and was interrupted before it was with the removed volumes".to_owned();
+                findings.push(Finding { subject: path.display().to_string(), problem, repaired: repair });
+                continue;
+            }
             if repair {
                 trash::discard(&self.root, &path)?;
             }

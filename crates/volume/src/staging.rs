@@ -33,6 +33,11 @@ impl Staging {
         self.path.as_deref().unwrap_or(Path::new(""))
     }
 
+    /// Lets go of it as it is: what is in it now is somebody's, and no longer litter of this command.
+    pub(crate) fn leave(mut self) -> PathBuf {
+        self.path.take().unwrap_or_default()
+    }
+
     /// Publishes it: durably renamed to `to`, where nothing may be. Its content must be durable before.
     pub(crate) fn publish(mut self, to: &Path) -> Result<(), stead_sys::Error> {
         durable::rename_noreplace(self.path(), to)?;

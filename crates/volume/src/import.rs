@@ -1,0 +1,220 @@
+//! `volume import`: the content of a volume exchanged for another, whole, in one step.
+//!
+//! The new content is made in `.staging/UUID/_data` and is durable when `_data` and it change places by one RENAME_EXCHANGE. What was in the
+//! volume is then in the staging directory, and goes from there to the removed volumes. Until it is there, `replacing.json` beside it
+//! says what it is: a crash between the two leaves what [`Volumes::repair`] brings to the same place.
+
+use std::fs::File;
+use std::os::fd::{BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::{AtFlags, StatxFlags};
+use serde::{Deserialize, Serialize};
+use stead_base::time::Time;
+use stead_sys::{durable, tree};
+
+use crate::driver::Storage;
+use crate::error::disk;
+use crate::record::{State, Volume};
+use crate::removed::Leaving;
+use crate::snapshot::fresh_data;
+use crate::staging::Staging;
+use crate::{Error, Removal, Result, Volumes, sidecar, trash};
+
+/// Beside a `_data` that is about to change places.
+const NOTE: &str = "replacing.json";
+
+/// What mkfs makes is no content.
+const NO_CONTENT: [&std::ffi::CStr; 1] = [c"lost+found"];
+
+/// What the note says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Note {
+    version: u32,
+    name: String,
+    /// The new content's directory: while it is still in the staging directory, nothing was exchanged.
+    inode: u64,
+    born_nanos: i128,
+    keep_nanos: i128,
+    why: String,
+}
+
+/// New content on its way into a volume. Dropped unpublished, nothing of it stays.
+#[derive(Debug)]
+pub struct Importing {
+    volumes: Volumes,
+    volume: Volume,
+    replace: bool,
+    data: OwnedFd,
+    stage: Staging,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Imported {
+    /// The volume.
+    pub volume: Volume,
+    /// The id by which what was there before can be had back.
+    pub replaced: Option<String>,
+}
+
+impl Volumes {
+    /// Makes the place for new content. Without `replace` the volume must be empty.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], [`Error::NotEmpty`], [`Error::NotInPlace`], [`Error::Protected`] for a replacement; the disk.
+    pub fn import_begin(&self, name: &str, replace: bool) -> Result<Importing> {
+        let volume = self.get(name)?;
+        self.check_importable(&volume, replace)?;
+        let stage = Staging::new(&self.root, &self.run_root)?;
+        let data = fresh_data(stage.path()).map_err(disk("import", name))?;
+        Ok(Importing { volumes: self.clone(), volume, replace, data, stage })
+    }
+
+    fn check_importable(&self, volume: &Volume, replace: bool) -> Result<()> {
+        let name = &volume.name;
+        if self.driver(volume)?.storage(volume)? != Storage::Directory {
+            return Err(Error::NotInPlace { act: "import", name: name.clone() });
+        }
+        if self.is_interrupted(name) {
+            self.finish_left_over(name)?;
+        }
+        let path = self.path(name);
+        let is_empty = match File::open(&path) {
+            Ok(data) => tree::is_empty_but(&data, &NO_CONTENT, &path)?,
+            Err(_) => true,
+        };
+        match (is_empty, replace) {
+            (true, _) => Ok(()),
+            (false, false) => Err(Error::NotEmpty { name: name.clone() }),
+            (false, true) if volume.protected => Err(Error::Protected { name: name.clone() }),
+            (false, true) => Ok(()),
+        }
+    }
+
+    /// What an interrupted exchange left in a staging directory: whether it is what was in a volume before. If so it is kept like a removed volume.
+    pub(crate) fn keep_replaced(&self, staged: &Path, repair: bool) -> Result<bool> {
+        let Ok(bytes) = std::fs::read(staged.join(NOTE)) else { return Ok(false) };
+        let Ok(note) = serde_json::from_slice::<Note>(&bytes) else { return Ok(false) };
+        if identity(&staged.join("_data"))? == Some((note.inode, note.born_nanos)) {
+            return Ok(false);
+        }
+        if repair {
+            self.keep_old(staged, &note)?;
+        }
+        Ok(true)
+    }
+
+    fn keep_old(&self, staged: &Path, note: &Note) -> Result<String> {
+        let failed = disk("import", &note.name);
+        durable::remove_file(&staged.join(NOTE)).map_err(&failed)?;
+        let leaving = Leaving { name: &note.name, created_at: Time::now(), keep_nanos: note.keep_nanos, why: &note.why };
+        Ok(self.keep(staged, &leaving).map_err(&failed)?.0)
+    }
+}
+
+impl Importing {
+    /// The empty directory to fill.
+    #[must_use]
+    pub fn data(&self) -> &OwnedFd {
+        &self.data
+    }
+
+    /// The volume, as it was at the beginning.
+    #[must_use]
+    pub fn volume(&self) -> &Volume {
+        &self.volume
+    }
+
+    /// Makes what is in the place the content of the volume; it is durable already. `is_free` is asked when the exchange is done and before it
+    /// counts: where it fails, the volume is as it was. What was in it is kept as `how` says of a removal.
+    ///
+    /// # Errors
+    /// As [`Volumes::import_begin`]; the volume is gone; what `is_free` says.
+    pub fn publish<E: From<Error>>(self, how: &Removal, is_free: &mut dyn FnMut() -> Result<(), E>) -> Result<Imported, E> {
+        let Self { volumes, volume, replace, data, stage } = self;
+        let name = volume.name.clone();
+        let _lock = volumes.lock(&name)?;
+        let now = volumes.settled(&name)?.filter(|now| now.uuid == volume.uuid).ok_or_else(|| Error::NotFound { name: name.clone() })?;
+        volumes.check_importable(&now, replace)?;
+        let failed = disk("import", &name);
+        rustix::fs::fsync(&data).map_err(|e| failed(stead_sys::Error::new("fsync", stage.path(), e)))?;
+        let (ours, theirs) = (stage.path().join("_data"), volumes.path(&name));
+        let mut note = None;
+        if replace {
+            note = Some(prepare(stage.path(), &now, how)?);
+        }
+        durable::rename_exchange(&ours, &theirs).map_err(&failed)?;
+        if let Err(e) = is_free() {
+            durable::rename_exchange(&ours, &theirs).map_err(&failed)?;
+            return Err(e);
+        }
+        // From here on the volume has its new content, and what is in the staging directory is not ours to lose.
+        let staged = stage.leave();
+        let volume = Volume { state: State::Ready, populated_from: Some(how.why.clone()), ..now };
+        let written = sidecar::write(&volumes.home(&name), &volume).and_then(|()| Ok(volumes.store.publish(|tx| tx.put(&volume))?));
+        let replaced = match note {
+            Some(note) if note.keep_nanos > 0 => Some(volumes.keep_old(&staged, &note)?),
+            _ => {
+                trash::discard(&volumes.root, &staged).map_err(&failed)?;
+                None
+            }
+        };
+        written?;
+        Ok(Imported { volume, replaced })
+    }
+}
+
+/// What will be beside the old content when it is in the staging directory: the description of a volume that can be had back, and the note.
+fn prepare(staged: &Path, volume: &Volume, how: &Removal) -> Result<Note> {
+    let failed = disk("import", &volume.name);
+    let (inode, born_nanos) = identity(&staged.join("_data"))?.unwrap_or_default();
+    // Another volume than the one that stays.
+    let old = Volume { uuid: durable::unique_name()?, ..volume.clone() };
+    sidecar::write(staged, &old)?;
+    let keep_nanos = how.keep_nanos[usize::from(volume.anonymous)];
+    let note = Note { version: 1, name: volume.name.clone(), inode, born_nanos, keep_nanos, why: how.why.clone() };
+    let bytes = serde_json::to_vec_pretty(&note).unwrap_or_default();
+    durable::replace_file(&staged.join(NOTE), &bytes, 0o600).map_err(failed)?;
+    Ok(note)
+}
+
+/// Which directory it is: the inode alone is the same for every subvolume of btrfs.
+fn identity(path: &Path) -> Result<Option<(u64, i128)>> {
+    let mask = StatxFlags::INO | StatxFlags::BTIME;
+    match rustix::fs::statx(rustix::fs::CWD, path, AtFlags::SYMLINK_NOFOLLOW, mask) {
+        Ok(found) => {
+            let born = i128::from(found.stx_btime.tv_sec) * 1_000_000_000 + i128::from(found.stx_btime.tv_nsec);
+            Ok(Some((found.stx_ino, born)))
+        }
+        Err(rustix::io::Errno::NOENT) => Ok(None),
+        Err(e) => Err(stead_sys::Error::new("statx", path, e).into()),
+    }
+}
+
+/// Where content comes from that is merged into a volume, and where it goes to is not empty: an empty directory that is nobody's yet.
+#[derive(Debug)]
+pub struct Aside {
+    data: OwnedFd,
+    _stage: Staging,
+}
+
+impl Volumes {
+    /// A private empty directory on the file system of the volumes; gone with the guard.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn aside(&self) -> Result<Aside> {
+        let stage = Staging::new(&self.root, &self.run_root)?;
+        let data = fresh_data(stage.path())?;
+        Ok(Aside { data, _stage: stage })
+    }
+}
+
+impl Aside {
+    /// The directory.
+    #[must_use]
+    pub fn data(&self) -> BorrowedFd<'_> {
+        std::os::fd::AsFd::as_fd(&self.data)
+    }
+}
