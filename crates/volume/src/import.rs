@@ -1,6 +1,6 @@
 //! `volume import`: the content of a volume exchanged for another, whole, in one step.
 //!
-//! The new content is made in `.staging/UUID/_data` and is durable when `_data` and it change places by one RENAME_EXCHANGE. What was in the
+//! The new content is made in `.staging/UUID/_data` and is durable when the two change places by one RENAME_EXCHANGE. What was in the
 //! volume is then in the staging directory, and goes from there to the removed volumes. Until it is there, `replacing.json` beside it
 //! says what it is: a crash between the two leaves what [`Volumes::repair`] brings to the same place.
 
@@ -11,11 +11,13 @@ use std::path::Path;
 use rustix::fs::{AtFlags, StatxFlags};
 use serde::{Deserialize, Serialize};
 use stead_base::time::Time;
+use stead_store::Record;
 use stead_sys::{durable, tree};
 
 use crate::driver::Storage;
 use crate::error::disk;
 use crate::record::{State, Volume};
+use crate::remove::mount_below;
 use crate::removed::Leaving;
 use crate::snapshot::fresh_data;
 use crate::staging::Staging;
@@ -46,7 +48,7 @@ pub struct Importing {
     volume: Volume,
     replace: bool,
     data: OwnedFd,
-    stage: Staging,
+    stage: Option<Staging>,
 }
 
 /// What came of it.
@@ -68,7 +70,7 @@ impl Volumes {
         self.check_importable(&volume, replace)?;
         let stage = Staging::new(&self.root, &self.run_root)?;
         let data = fresh_data(stage.path()).map_err(disk("import", name))?;
-        Ok(Importing { volumes: self.clone(), volume, replace, data, stage })
+        Ok(Importing { volumes: self.clone(), volume, replace, data, stage: Some(stage) })
     }
 
     fn check_importable(&self, volume: &Volume, replace: bool) -> Result<()> {
@@ -126,31 +128,39 @@ impl Importing {
         &self.volume
     }
 
-    /// Makes what is in the place the content of the volume; it is durable already. `is_free` is asked when the exchange is done and before it
-    /// counts: where it fails, the volume is as it was. What was in it is kept as `how` says of a removal.
+    /// Makes what is in the place the content of the volume; it is durable already. `users` is asked while no record can change, with the ids of
+    /// all who refer to the volume: none of them may run. What was in the volume is kept as `how` says of a removal. After an error the volume is
+    /// as it was, and this may be tried again.
     ///
     /// # Errors
-    /// As [`Volumes::import_begin`]; the volume is gone; what `is_free` says.
-    pub fn publish<E: From<Error>>(self, how: &Removal, is_free: &mut dyn FnMut() -> Result<(), E>) -> Result<Imported, E> {
-        let Self { volumes, volume, replace, data, stage } = self;
-        let name = volume.name.clone();
+    /// As [`Volumes::import_begin`]; the volume is gone; what `users` says.
+    pub fn publish<E>(&mut self, how: &Removal, users: impl FnOnce(&[String]) -> Result<(), E>) -> Result<Imported, E>
+    where
+        E: From<Error> + From<stead_store::Error>,
+    {
+        let (volumes, name) = (&self.volumes, self.volume.name.clone());
+        let gone = || Error::NotFound { name: name.clone() };
         let _lock = volumes.lock(&name)?;
-        let now = volumes.settled(&name)?.filter(|now| now.uuid == volume.uuid).ok_or_else(|| Error::NotFound { name: name.clone() })?;
-        volumes.check_importable(&now, replace)?;
+        let now = volumes.settled(&name)?.filter(|now| now.uuid == self.volume.uuid).ok_or_else(gone)?;
+        volumes.check_importable(&now, self.replace)?;
+        if let Some(at) = mount_below(&volumes.path(&name))? {
+            return Err(Error::Mounted { name, at }.into());
+        }
         let failed = disk("import", &name);
-        rustix::fs::fsync(&data).map_err(|e| failed(stead_sys::Error::new("fsync", stage.path(), e)))?;
-        let (ours, theirs) = (stage.path().join("_data"), volumes.path(&name));
-        let mut note = None;
-        if replace {
-            note = Some(prepare(stage.path(), &now, how)?);
-        }
-        durable::rename_exchange(&ours, &theirs).map_err(&failed)?;
-        if let Err(e) = is_free() {
+        let Some(staged) = self.stage.as_ref().map(|stage| stage.path().to_path_buf()) else { return Err(gone().into()) };
+        rustix::fs::fsync(&self.data).map_err(|e| failed(stead_sys::Error::new("fsync", &staged, e)))?;
+        let note = if self.replace { Some(prepare(&staged, &now, how)?) } else { None };
+        let (ours, theirs) = (staged.join("_data"), volumes.path(&name));
+        volumes.store.publish(|tx| {
+            let ids: Vec<String> = tx.referrers(Volume::KIND, &name)?.into_iter().map(|(_, id)| id).collect();
+            users(&ids)?;
             durable::rename_exchange(&ours, &theirs).map_err(&failed)?;
-            return Err(e);
-        }
+            Ok::<_, E>(())
+        })?;
         // From here on the volume has its new content, and what is in the staging directory is not ours to lose.
-        let staged = stage.leave();
+        if let Some(stage) = self.stage.take() {
+            stage.leave();
+        }
         let volume = Volume { state: State::Ready, populated_from: Some(how.why.clone()), ..now };
         let written = sidecar::write(&volumes.home(&name), &volume).and_then(|()| Ok(volumes.store.publish(|tx| tx.put(&volume))?));
         let replaced = match note {
