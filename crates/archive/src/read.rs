@@ -40,6 +40,8 @@ pub struct ReadOptions {
     pub changes: Option<Changes>,
     /// For an archive that is kept: the same tree is the same bytes (all names of a directory in order), and holes are told, not carried.
     pub exact: bool,
+    /// Several names of one file are several files: where they share for a reason that is not the tree's.
+    pub separate: bool,
 }
 
 /// What a writable layer changed, as its archive tells it.
@@ -63,6 +65,7 @@ pub struct TreeReader {
     links: HashMap<(u64, u64), (Vec<u8>, u64)>,
     kept: Option<std::collections::BTreeSet<Vec<u8>>>,
     exact: bool,
+    separate: bool,
     ended: bool,
 }
 
@@ -104,6 +107,7 @@ pub fn read(root: BorrowedFd<'_>, path: &Path, options: &ReadOptions) -> Result<
         links: HashMap::new(),
         kept,
         exact: options.exact,
+        separate: options.separate,
         ended: false,
     };
     for path in options.changes.iter().flat_map(|changes| &changes.hidden) {
@@ -212,7 +216,7 @@ impl TreeReader {
 
     /// The archive name under which this file was already carried.
     fn earlier_name(&mut self, attributes: &Stat, name: &[u8]) -> Option<Vec<u8>> {
-        if attributes.st_nlink < 2 {
+        if attributes.st_nlink < 2 || self.separate {
             return None;
         }
         let key = (attributes.st_dev, attributes.st_ino);

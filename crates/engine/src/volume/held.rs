@@ -9,7 +9,6 @@ impl Engine {
     ///
     /// # Errors
     /// No such volume or snapshot; its device cannot be mounted.
-    #[expect(dead_code, reason = "the verbs that read volumes come next")]
     pub(crate) fn hold_volume(&self, reference: &str) -> Result<Held> {
         Ok(self.volumes.hold(reference)?)
     }

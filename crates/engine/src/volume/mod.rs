@@ -1,8 +1,15 @@
 //! Volumes: one verb a file.
 
+mod cat;
 mod clone;
+pub mod copy;
 mod create;
+mod create_from;
+pub mod du;
+mod export;
+pub mod files;
 mod held;
+pub mod import;
 mod inspect;
 pub mod list;
 mod protect;
@@ -17,8 +24,12 @@ mod unprotect;
 mod update;
 pub mod view;
 
+pub use copy::VolumePut;
+pub use create_from::From as CreateFrom;
+pub use import::{ImportReport, Onto};
 pub use prune::{Candidate, Pruned};
 pub use remove::VolumeRemove;
+pub use stead_archive::Compression;
 pub use stead_mount::Access;
 pub use stead_volume::{CloneRequest, CreateRequest};
 pub use undelete::Undeleted;

@@ -47,7 +47,7 @@ impl Engine {
     }
 
     /// For how long removed volumes stay. A configuration that cannot be understood must not make a removal delete what would have been kept.
-    fn keep_nanos(&self) -> [i128; 2] {
+    pub(super) fn keep_nanos(&self) -> [i128; 2] {
         let read = || -> Result<[i128; 2]> {
             let config = Config::read(&self.root)?;
             Ok([config.age(KEEP_NAMED)?, config.age(KEEP_ANONYMOUS)?])
