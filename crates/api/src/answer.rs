@@ -90,8 +90,9 @@ pub(crate) async fn answer(door: Door, request: Request<Incoming>) -> Response<S
     // The handler's thread outlives this future where the client leaves; it sees that by its writes or its peer.
     drop(tokio::task::spawn_blocking(move || {
         let asks_upgrade = request.headers().contains_key("upgrade");
-        let removes =
-            request.method() == Method::DELETE || ["/prune", "/trash/empty"].iter().any(|end| request.uri().path().ends_with(end));
+        // What was removed and is due goes with the next thing that is made.
+        let removes = request.method() == Method::DELETE
+            || ["/prune", "/create", "/trash/empty"].iter().any(|end| request.uri().path().ends_with(end));
         let reply = handle(&door, request, runtime).unwrap_or_else(|failure| failure::reply(&failure));
         // The connection is let go of before the sweep: a client may wait for its end.
         let engine = Arc::clone(&door.engine);

@@ -63,7 +63,7 @@ impl Volumes {
             return absent(name, how.force);
         }
         let lock = self.lock(name)?;
-        let directory = self.root.volume(name);
+        let directory = self.home(name);
         let found = match self.find(name) {
             Ok(found) => found,
             // A volume that can not be read can be removed, if nobody refers to it.

@@ -61,7 +61,7 @@ impl Volumes {
         if !self.driver(&before)?.is_idle(&before)? {
             return Err(Error::Mounted { name: from.to_owned(), at: self.path(from) }.into());
         }
-        if let Some(at) = mount_below(&self.root.volume(from))? {
+        if let Some(at) = mount_below(&self.home(from))? {
             return Err(Error::Mounted { name: from.to_owned(), at }.into());
         }
         let mut volume = Volume { name: to.to_owned(), anonymous: false, last_holder: None, ..before.clone() };
@@ -127,15 +127,17 @@ impl Volumes {
     /// Under both locks: the directory gets its name, the sidecar tells it, the intention goes.
     fn follow(&self, intention: &Renaming) -> Result<()> {
         let Renaming { to, from, uuid } = intention;
-        let (old, new) = (self.root.volume(from), self.root.volume(to));
         let is_it = |directory: &Path| sidecar::read_in(directory).is_some_and(|volume| volume.uuid == *uuid);
-        if is_it(&old) && new.symlink_metadata().is_err() {
-            durable::rename_noreplace(&old, &new).map_err(disk("rename", from))?;
-        }
-        if is_it(&new) {
-            let recorded = self.record(to);
-            if let Some(volume) = recorded.filter(|recorded| Some(recorded) != sidecar::read_in(&new).as_ref()) {
-                sidecar::write(&new, &volume)?;
+        for area in self.areas() {
+            let (old, new) = (area.join(from), area.join(to));
+            if is_it(&old) && new.symlink_metadata().is_err() {
+                durable::rename_noreplace(&old, &new).map_err(disk("rename", from))?;
+            }
+            if is_it(&new) {
+                let recorded = self.record(to);
+                if let Some(volume) = recorded.filter(|recorded| Some(recorded) != sidecar::read_in(&new).as_ref()) {
+                    sidecar::write(&new, &volume)?;
+                }
             }
         }
         self.store.publish(|tx| tx.delete::<Renaming>(to))?;

@@ -1,9 +1,11 @@
 //! `volume undelete`: what was removed is back under a name, by one rename.
 
 use stead_mount::names::check_volume_name;
+use stead_store::Record;
 use stead_sys::durable;
 
 use crate::error::disk;
+
 use crate::record::{ANONYMOUS_LABEL, Volume};
 use crate::removed::{self, Kept};
 use crate::{Error, Result, Volumes, sidecar};
@@ -56,12 +58,13 @@ impl Volumes {
 
     /// Whether anything has the name: on the disk, or remembered by somebody who uses it.
     pub(crate) fn is_taken(&self, name: &str) -> Result<bool> {
-        Ok(self.root.volume(name).symlink_metadata().is_ok() || !self.users(name)?.is_empty())
+        let is_recorded = self.store.read(|tx| tx.exists(Volume::KIND, name))?;
+        Ok(is_recorded || self.home(name).symlink_metadata().is_ok() || !self.users(name)?.is_empty())
     }
 
     /// Where a removed volume is when it is back: in the area in which it waits.
     fn back_at(&self, kept: &Kept, name: &str) -> std::path::PathBuf {
         let area = kept.directory.parent().and_then(std::path::Path::parent);
-        area.map_or_else(|| self.root.volume(name), |area| area.join(name))
+        area.map_or_else(|| self.home(name), |area| area.join(name))
     }
 }

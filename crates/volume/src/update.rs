@@ -42,7 +42,7 @@ impl Volumes {
         if volume == before {
             return Ok((volume, false));
         }
-        sidecar::write(&self.root.volume(name), &volume)?;
+        sidecar::write(&self.home(name), &volume)?;
         self.store.publish(|tx| tx.put(&volume))?;
         Ok((volume, true))
     }

@@ -74,6 +74,8 @@ pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> 
     if let Some(mut file) = id_file {
         file.write(&created.id)?;
     }
+    // Whoever makes things from time to time is who lets go of what was removed and is due.
+    crate::roles::sweep_later(engine);
     Ok(created)
 }
 

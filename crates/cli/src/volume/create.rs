@@ -80,10 +80,12 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         access: super::update::access(matches).unwrap_or_default(),
         ..CreateRequest::default()
     };
-    let (volume, warnings) = context.engine()?.volume_create(request)?;
+    let engine = context.engine()?;
+    let (volume, warnings) = engine.volume_create(request)?;
     for warning in warnings {
         output::warn(&format!("WARNING: {warning}"));
     }
     output::line(&volume.name)?;
+    crate::roles::sweep_later(&engine);
     Ok(0)
 }

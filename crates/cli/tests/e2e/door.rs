@@ -77,6 +77,11 @@ impl Door {
         Self { socket: PathBuf::from(docker.host().trim_start_matches("unix://")), child: None }
     }
 
+    /// Where it is served.
+    pub(crate) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
     /// The docker client, pointed here.
     pub(crate) fn docker(&self, home: &Path) -> Command {
         Command::new(docker_cli())

@@ -59,6 +59,8 @@ mod refusals;
 #[cfg(test)]
 mod registry;
 #[cfg(test)]
+mod renames;
+#[cfg(test)]
 mod runtime;
 #[cfg(test)]
 mod scene;
@@ -80,5 +82,9 @@ mod surface_modes;
 mod surface_verbs;
 #[cfg(test)]
 mod tutorial;
+#[cfg(test)]
+mod undo;
+#[cfg(test)]
+mod undo_incidents;
 #[cfg(test)]
 mod volumes;

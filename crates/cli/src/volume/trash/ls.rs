@@ -44,7 +44,8 @@ const LAYOUT: Layout = Layout {
 };
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
-    let whole = matches.on("no-trunc");
+    // Whoever names fields wants what is in them.
+    let whole = matches.on("no-trunc") || matches.filled("format").is_some_and(|format| format != "table");
     let rows: Vec<Row> = context.engine()?.volume_trash_list()?.into_iter().map(|one| row(one, whole)).collect();
     let wish = Wish { format: matches.text("format"), quiet: matches.on("quiet") };
     output::text(&rows::render(&LAYOUT, wish, &rows)?)?;
