@@ -21,7 +21,10 @@ impl Staging {
     /// Makes one. Any number of commands may have one at a time.
     pub(crate) fn new(root: &Root, run_root: &RunRoot) -> Result<Self> {
         make(&root.volumes(), 0o711)?;
-        make(&root.volumes_staging(), 0o700)?;
+        // All of them while there is room: from a full disk something can then still be removed.
+        for own in [root.volumes_staging(), root.volumes_trash(), root.volumes_removed()] {
+            make(&own, 0o700)?;
+        }
         let living = Lock::shared(&lock_path(run_root)?)?;
         let path = root.volumes_staging().join(durable::unique_name()?);
         durable::make_dir(&path, 0o711)?;
