@@ -45,6 +45,8 @@ fn every_way_of_removing_can_be_undone_on_every_file_system() {
             assert!(trashed(s).is_empty());
         };
         fill("data");
+        s.ok("volume snapshot create data monday");
+        std::fs::write(s.data("data").join("since"), "new").unwrap();
         let data = s.x("volume inspect data").ok().json()[0].take();
         assert_eq!(s.ok("volume rm data"), "data");
         assert_eq!(s.ok("volume ls -q"), "");
@@ -52,6 +54,9 @@ fn every_way_of_removing_can_be_undone_on_every_file_system() {
         is_back("data", &data);
         assert!(s.ok("volume prune -af").contains("Deleted Volumes:\ndata\n"));
         is_back("data", &data);
+        assert_eq!(s.ok("volume snapshot ls -q data"), "data@monday");
+        s.ok("volume rollback data@monday");
+        assert!(!s.data("data").join("since").exists() && s.data("data").join("sub/f").exists());
         // Volumes that nobody named: by rm -v, by --rm in front and behind, by a prune.
         let scribble = "sh -c 'echo mine >/anon/f'";
         s.ok(&format!("run --name one --network none -v /anon busybox {scribble}"));

@@ -45,6 +45,7 @@ fn it_comes_back_as_it_was() {
     assert!(s.root().volume("data").join("snapshots/monday/_data/f").exists());
     assert_eq!(names(&s.root().volume("data")), ["_data", "snapshots", "volume.json"], "nothing of the removal stays");
     assert_eq!(v.undelete("data", None).unwrap_err().kind(), Kind::NotFound);
+    stead_sys::tree::remove_tree(File::open(s.root().volume("data")).unwrap(), "snapshots".as_ref()).unwrap();
     assert!(v.recover().unwrap().is_empty());
 }
 
