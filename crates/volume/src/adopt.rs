@@ -14,7 +14,7 @@ use stead_sys::{durable, xattr};
 
 use crate::create::CreateRequest;
 use crate::error::disk;
-use crate::record::{LOCAL, State, Volume};
+use crate::record::{LOCAL, Limits, Place, State, Volume};
 use crate::snapshot::fresh_data;
 use crate::staging::Staging;
 use crate::{Error, Result, Volumes, driver, sidecar};
@@ -59,14 +59,13 @@ impl Volumes {
         if self.indexed(name)?.is_some() {
             return Ok(Adopted::Exists);
         }
-        let driver = driver::named(LOCAL, &self.root, &self.run_root)
-            .ok_or_else(|| Error::Driver { name: name.clone(), driver: LOCAL.to_owned() })?;
+        let driver = driver::named(LOCAL, self).ok_or_else(|| Error::Driver { name: name.clone(), driver: LOCAL.to_owned() })?;
         driver.check(name, &what.request.options)?;
         let _lock = self.lock(name)?;
         if self.settled(name)?.is_some() {
             return Ok(Adopted::Exists);
         }
-        let stage = Staging::new(&self.root, &self.run_root)?;
+        let stage = Staging::new(&self.root.volumes(), &self.run_root)?;
         let data = stage.path().join("_data");
         fresh_data(stage.path()).map_err(disk("adopt", name))?;
         let (content, is_torn) = match what.content {
@@ -88,10 +87,12 @@ impl Volumes {
             access: Access::Shared,
             last_holder: None,
             origin: None,
+            place: Place::Directory,
+            limits: Limits::default(),
         };
         sidecar::write(stage.path(), &volume)?;
         durable::sync_dir(&data).map_err(disk("adopt", name))?;
-        stage.publish(&self.root.volume(name)).map_err(disk("adopt", name))?;
+        stage.publish(&self.root.volumes().join(name)).map_err(disk("adopt", name))?;
         self.store.publish(|tx| tx.put(&volume))?;
         Ok(Adopted::Done { content, is_torn })
     }

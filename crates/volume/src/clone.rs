@@ -60,7 +60,8 @@ impl Volumes {
         self.check_clone(request)?;
         let source = self.settled(&request.volume)?.ok_or_else(|| Error::NotFound { name: request.volume.clone() })?;
         let failed = disk("clone", &request.volume);
-        let stage = Staging::new(&self.root, &self.run_root)?;
+        let area = self.area_of(&source.name);
+        let stage = Staging::new(&area, &self.run_root)?;
         if let Some(name) = &request.snapshot {
             let snapshot = self.snapshot(&request.volume, name)?;
             restore(snapshot.method, &self.snapshot_home(&request.volume, name), stage.path()).map_err(&failed)?;
@@ -77,7 +78,7 @@ impl Volumes {
         }
         let volume = self.twin(&source, request)?;
         sidecar::write(stage.path(), &volume)?;
-        stage.publish(&self.home(&volume.name)).map_err(&failed)?;
+        stage.publish(&area.join(&volume.name)).map_err(&failed)?;
         self.store.publish(|tx| tx.put(&volume))?;
         Ok(volume)
     }

@@ -12,7 +12,7 @@ use stead_sys::durable;
 use stead_sys::lock::Lock;
 
 use crate::error::disk;
-use crate::record::{ANONYMOUS_LABEL, LOCAL, LastHolder, State, Volume};
+use crate::record::{ANONYMOUS_LABEL, LOCAL, LastHolder, Limits, Place, State, Volume};
 use crate::sidecar::{self, Found};
 use crate::snapshot::fresh_data;
 use crate::staging::Staging;
@@ -73,8 +73,7 @@ impl Volumes {
             return Ok(Begun::Exists(Box::new(existing)));
         }
         let wanted = if request.driver.is_empty() { LOCAL } else { &request.driver };
-        let driver = driver::named(wanted, &self.root, &self.run_root)
-            .ok_or_else(|| Error::Driver { name: name.clone(), driver: wanted.to_owned() })?;
+        let driver = driver::named(wanted, self).ok_or_else(|| Error::Driver { name: name.clone(), driver: wanted.to_owned() })?;
         driver.check(name, &request.options)?;
         let lock = self.lock(name)?;
         if let Some(existing) = self.settled(name)? {
@@ -94,6 +93,8 @@ impl Volumes {
             access: request.access,
             last_holder: request.last_holder.clone(),
             origin: None,
+            place: Place::Directory,
+            limits: Limits::default(),
         };
         Ok(Begun::New { volume: Box::new(volume), lock })
     }
@@ -116,9 +117,9 @@ impl Volumes {
             let home = self.home(name);
             fresh_data(&home).and_then(|_data| durable::sync_dir(&home)).map_err(disk("create", name))?;
             volume.state = State::New;
-            sidecar::write(&self.root.volume(name), &volume)?;
-        } else if matches!(sidecar::look(&self.root, name)?, Found::Adopted(_)) {
-            sidecar::write(&self.root.volume(name), &volume)?;
+            sidecar::write(&self.home(name), &volume)?;
+        } else if matches!(sidecar::look(&self.area_of(name), name)?, Found::Adopted(_)) {
+            sidecar::write(&self.home(name), &volume)?;
         }
         if self.record(name).is_none() {
             self.store.publish(|tx| tx.put(&volume))?;
@@ -134,7 +135,7 @@ impl Volumes {
 
     /// A new volume's directory in the making, and its empty `_data`.
     pub(crate) fn stage_new(&self, volume: &Volume) -> Result<(Staging, OwnedFd)> {
-        let stage = Staging::new(&self.root, &self.run_root)?;
+        let stage = Staging::new(&self.area_for(volume.place, &volume.name)?, &self.run_root)?;
         let data = fresh_data(stage.path()).map_err(disk("create", &volume.name))?;
         Ok((stage, data))
     }
@@ -144,7 +145,7 @@ impl Volumes {
         let failed = disk("create", &volume.name);
         sidecar::write(stage.path(), volume)?;
         rustix::fs::fsync(data).map_err(|e| failed(stead_sys::Error::new("fsync", stage.path(), e)))?;
-        stage.publish(&self.root.volume(&volume.name)).map_err(&failed)
+        stage.publish_as(&volume.name).map_err(&failed)
     }
 }
 

@@ -219,6 +219,22 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// There is a pool, it can not be used, and the volume is not outside it: nobody knows whether it is there.
+    #[error("volume {name}: the pool can not be used: {reason}")]
+    NoPool {
+        /// The volume; `(pool)` where it is about the pool itself.
+        name: String,
+        /// Why.
+        reason: String,
+        /// Of which kind.
+        kind: Kind,
+    },
+    /// A volume is to be in the pool, and there is none.
+    #[error("create {name}: there is no pool")]
+    PoolMissing {
+        /// The volume.
+        name: String,
+    },
     /// The root does not carry our mark, so nothing is deleted below it.
     #[error("{} has no stead.json: nothing is deleted below a directory that is not known to be a root", root.display())]
     Foreign {
@@ -269,6 +285,12 @@ impl Error {
         })
     }
 
+    /// The same about one volume that may be in the pool.
+    pub(crate) fn for_volume(&self, volume: &str) -> Self {
+        let reason = if let Self::NoPool { reason, .. } = self { reason.clone() } else { self.to_string() };
+        Self::NoPool { name: volume.to_owned(), reason, kind: self.kind() }
+    }
+
     /// The universal kind.
     #[must_use]
     pub fn kind(&self) -> Kind {
@@ -290,6 +312,8 @@ impl Error {
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::Activate(e) => e.kind(),
             Self::Store(e) => e.kind(),
+            Self::NoPool { kind, .. } => *kind,
+            Self::PoolMissing { .. } => Kind::Conflict,
             Self::Populate { source, .. } | Self::Disk { source, .. } | Self::Sys(source) if is_full(source) => Kind::NoSpace,
             Self::Sidecar { .. } | Self::Renaming { .. } | Self::Populate { .. } | Self::Disk { .. } | Self::Sys(_) => Kind::Internal,
         }

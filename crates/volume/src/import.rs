@@ -68,7 +68,7 @@ impl Volumes {
     pub fn import_begin(&self, name: &str, replace: bool) -> Result<Importing> {
         let volume = self.get(name)?;
         self.check_importable(&volume, replace)?;
-        let stage = Staging::new(&self.root, &self.run_root)?;
+        let stage = Staging::new(&self.area_of(name), &self.run_root)?;
         let data = fresh_data(stage.path()).map_err(disk("import", name))?;
         Ok(Importing { volumes: self.clone(), volume, replace, data, stage: Some(stage) })
     }
@@ -166,7 +166,7 @@ impl Importing {
         let replaced = match note {
             Some(note) if note.keep_nanos > 0 => Some(volumes.keep_old(&staged, &note)?),
             _ => {
-                trash::discard(&volumes.root, &staged).map_err(&failed)?;
+                trash::discard(&volumes.area_of(&name), &staged).map_err(&failed)?;
                 None
             }
         };
@@ -215,7 +215,7 @@ impl Volumes {
     /// # Errors
     /// The disk.
     pub fn aside(&self) -> Result<Aside> {
-        let stage = Staging::new(&self.root, &self.run_root)?;
+        let stage = Staging::new(&self.root.volumes(), &self.run_root)?;
         let data = fresh_data(stage.path())?;
         Ok(Aside { data, _stage: stage })
     }

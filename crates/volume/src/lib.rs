@@ -1,12 +1,13 @@
 //! Volumes: directories that outlive containers.
 //!
 //! Purpose: create, find, fill, mount, remove and repair volumes so that what was acknowledged is never lost.
-//! Door: [`Volumes`], [`Volume`], [`CreateRequest`], [`Adopt`], [`Populate`], [`Error`], [`trash::sweep`], [`driver`].
+//! Door: [`Volumes`], [`Volume`], [`CreateRequest`], [`Adopt`], [`Populate`], [`Error`], [`driver`].
 //! Knows: the layout of a volume's directory, its sidecar, drivers, the trash, who refers to a volume.
 //! Must not know: containers' records, images, the terminal, HTTP.
 //! If we crash here: a volume exists whole or not at all, is populated whole or not at all; [`Volumes::repair`] and the next command finish the rest.
 
 mod adopt;
+mod area;
 mod clone;
 mod create;
 pub mod driver;
@@ -14,6 +15,7 @@ mod error;
 mod fill;
 mod held;
 mod import;
+mod pool;
 mod populate;
 mod record;
 mod recover;
@@ -24,7 +26,7 @@ mod rollback;
 mod sidecar;
 pub mod snapshot;
 mod staging;
-pub mod trash;
+mod trash;
 mod undelete;
 mod update;
 mod used;
@@ -38,7 +40,7 @@ pub use fill::{Room, copy_into, open_directory};
 pub use held::Held;
 pub use import::{Aside, Imported, Importing};
 pub use populate::{Populate, Populated, When};
-pub use record::{ANONYMOUS_LABEL, LOCAL, LastHolder, State, Volume};
+pub use record::{ANONYMOUS_LABEL, Extend, ImageFs, IoLimit, LOCAL, LastHolder, Limits, Place, Quota, State, Volume};
 pub use recover::Finding;
 pub use remove::{Removal, Removed};
 pub use removed::Kept;

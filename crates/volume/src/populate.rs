@@ -85,13 +85,13 @@ impl Volumes {
     /// There is no such volume.
     pub fn may_be_populated(&self, name: &str) -> Result<bool> {
         let volume = self.get(name)?;
-        Ok(volume.state != State::Ready || left_over(&self.root.volume(name)) || self.driver(&volume)?.storage(&volume)? == Storage::Memory)
+        Ok(volume.state != State::Ready || left_over(&self.home(name)) || self.driver(&volume)?.storage(&volume)? == Storage::Memory)
     }
 
     /// Whether a population was interrupted after it had become true and before everything was in its place.
     #[must_use]
     pub fn is_interrupted(&self, name: &str) -> bool {
-        left_over(&self.root.volume(name))
+        left_over(&self.home(name))
     }
 
     /// Populates a volume if it is new and empty. Any number of processes may ask at once: one does it, all return when it is done.
@@ -101,7 +101,7 @@ impl Volumes {
     /// can not be mounted.
     pub fn populate(&self, name: &str, what: &Populate<'_>) -> Result<Populated> {
         let volume = self.get(name)?;
-        let home = self.root.volume(name);
+        let home = self.home(name);
         if volume.state == State::Ready && what.subpath.is_none() && !left_over(&home) {
             return Ok(Populated::Already);
         }
@@ -144,7 +144,7 @@ impl Volumes {
             }
             Ok(other) => Ok(other),
             Err(source) if is_full(&source) => {
-                let below = self.root.volumes();
+                let below = self.area_of(&name);
                 let free = durable::free_bytes(&ground.shown).unwrap_or(0);
                 Err(Error::NoSpace { name, path: what.destination.join(&source.path).display().to_string(), below, free })
             }
@@ -155,12 +155,12 @@ impl Volumes {
     fn mark_ready(&self, mut volume: Volume, from: &str) -> Result<()> {
         volume.state = State::Ready;
         volume.populated_from = Some(from.to_owned());
-        sidecar::write(&self.root.volume(&volume.name), &volume)
+        sidecar::write(&self.home(&volume.name), &volume)
     }
 
     /// Moves in what a crash left between commit and the end. For [`Volumes::repair`]; populating does it by itself. Whether there was anything.
     pub(crate) fn finish_left_over(&self, name: &str) -> Result<bool> {
-        let home = self.root.volume(name);
+        let home = self.home(name);
         if !left_over(&home) {
             return Ok(false);
         }

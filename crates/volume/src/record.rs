@@ -60,6 +60,130 @@ pub struct Volume {
     /// The volume, or the snapshot (`VOL@SNAP`), of which it is a clone; for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
+    /// Where its content lies.
+    #[serde(default, skip_serializing_if = "Place::is_directory")]
+    pub place: Place,
+    /// What it may take.
+    #[serde(default, skip_serializing_if = "Limits::is_none")]
+    pub limits: Limits,
+}
+
+/// Where the content of a volume lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Place {
+    /// In a directory of the root; with a device of its own, mounted there while it is used.
+    #[default]
+    Directory,
+    /// In a subvolume of the pool.
+    Pool,
+    /// In a file system of its own, in the sparse file `image` beside `_data`.
+    Image,
+}
+
+impl Place {
+    /// The word for it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Directory => "directory",
+            Self::Pool => "pool",
+            Self::Image => "image",
+        }
+    }
+
+    fn is_directory(&self) -> bool {
+        *self == Self::Directory
+    }
+}
+
+/// What a volume may take. Empty: whatever there is.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Limits {
+    /// Bytes its content may come to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub size: Option<u64>,
+    /// What holds the size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quota: Option<Quota>,
+    /// How it grows by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub extend: Option<Extend>,
+    /// How fast it may be read and written.
+    #[serde(default, skip_serializing_if = "IoLimit::is_none")]
+    pub io: IoLimit,
+}
+
+impl Limits {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
+/// What keeps a volume to its size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "method")]
+pub enum Quota {
+    /// The quota group of its subvolume.
+    Qgroup,
+    /// A project of the file system (ext4, xfs).
+    Project {
+        /// Its id.
+        id: u32,
+    },
+    /// The size of its own file system.
+    Image {
+        /// Which.
+        fs: ImageFs,
+    },
+}
+
+/// The file system in an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ImageFs {
+    /// ext4.
+    #[default]
+    Ext4,
+    /// xfs.
+    Xfs,
+}
+
+/// Growing by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Extend {
+    /// By so many percent of its size, when it is nearly full.
+    pub percent: u32,
+    /// Up to so many bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max: Option<u64>,
+}
+
+/// Rates. Each container that uses the volume may have so much.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct IoLimit {
+    /// Bytes a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_bytes: Option<u64>,
+    /// Bytes a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_bytes: Option<u64>,
+    /// Operations a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read_ops: Option<u64>,
+    /// Operations a second.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_ops: Option<u64>,
+}
+
+impl IoLimit {
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The container that an anonymous volume was made for, by what stays when it is made anew.

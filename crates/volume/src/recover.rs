@@ -74,7 +74,7 @@ impl Volumes {
     fn inspect_one(&self, name: &str, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
         let mut found = |problem: String, repaired: bool| findings.push(Finding { subject: name.to_owned(), problem, repaired });
         let record = self.store.read(|tx| tx.get::<Volume>(name));
-        match sidecar::look(&self.root, name)? {
+        match sidecar::look(&self.area_of(name), name)? {
             Found::Nothing => return Ok(()),
             Found::Damaged(reason) => {
                 if repair {
@@ -112,23 +112,23 @@ impl Volumes {
             }
             found("its _data directory is missing".to_owned(), repair);
         }
-        if populate::left_over(&self.root.volume(name)) {
+        if populate::left_over(&self.home(name)) {
             let repaired = repair && self.finish_left_over(name)?;
             found("it was being populated when that was interrupted".to_owned(), repaired);
         }
-        if self.root.volume(name).join(removed::NOTE).symlink_metadata().is_ok() {
+        if self.home(name).join(removed::NOTE).symlink_metadata().is_ok() {
             // A removal that is at work has the lock until the note is out of sight with everything else.
             let _lock = self.lock(name)?;
-            if self.root.volume(name).join(removed::NOTE).symlink_metadata().is_ok() {
+            if self.home(name).join(removed::NOTE).symlink_metadata().is_ok() {
                 if repair {
-                    removed::strip(&self.root.volume(name)).map_err(disk("repair", name))?;
+                    removed::strip(&self.home(name)).map_err(disk("repair", name))?;
                 }
                 found("its removal, or that it is back, was interrupted".to_owned(), repair);
             }
         }
         self.inspect_snapshots(name, repair, findings)?;
         let mut found = |problem: String, repaired: bool| findings.push(Finding { subject: name.to_owned(), problem, repaired });
-        for litter in durable::temporaries(&self.root.volume(name))? {
+        for litter in durable::temporaries(&self.home(name))? {
             if repair {
                 // Under the lock nobody is writing the sidecar, so this is nobody's.
                 let _lock = self.lock(name)?;
@@ -159,11 +159,11 @@ impl Volumes {
     /// Keeps the damaged file under another name and writes a new one: from the record, or as for a directory put there by hand.
     fn renew_sidecar(&self, name: &str) -> Result<()> {
         let _lock = self.lock(name)?;
-        let path = self.root.volume_sidecar(name);
-        let aside = self.root.volume(name).join(format!("volume.json.damaged-{}", Time::now().seconds()));
+        let path = self.home(name).join("volume.json");
+        let aside = self.home(name).join(format!("volume.json.damaged-{}", Time::now().seconds()));
         durable::rename(&path, &aside).map_err(disk("repair", name))?;
         if let Some(volume) = self.record(name) {
-            return sidecar::write(&self.root.volume(name), &volume);
+            return sidecar::write(&self.home(name), &volume);
         }
         self.store.publish(|tx| tx.delete::<Volume>(name))?;
         self.settled(name).map(drop)
@@ -177,14 +177,14 @@ impl Volumes {
                 Ok(volume) => volume.name,
                 Err(bad) => bad.id,
             };
-            if self.root.volume(&name).is_dir() {
+            if self.home(&name).is_dir() {
                 continue;
             }
             let users = self.users(&name)?;
             let mut repaired = false;
             if repair && users.is_empty() {
                 let _lock = self.lock(&name)?;
-                repaired = !self.root.volume(&name).is_dir() && self.store.publish(|tx| tx.delete::<Volume>(&name))?;
+                repaired = !self.home(&name).is_dir() && self.store.publish(|tx| tx.delete::<Volume>(&name))?;
             }
             let used = if users.is_empty() { String::new() } else { format!(", and containers refer to it: {}", users.join(", ")) };
             findings.push(Finding { subject: name, problem: format!("its directory is gone{used}"), repaired });
@@ -193,21 +193,23 @@ impl Volumes {
     }
 
     fn inspect_staging(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
-        let (paths, _nobody) = staging::litter(&self.root, &self.run_root)?;
-        for path in paths {
-            if self.keep_replaced(&path, repair)? {
-                let problem = "an import replaced it and was interrupted before it was with the removed volumes".to_owned();
-                findings.push(Finding { subject: path.display().to_string(), problem, repaired: repair });
-                continue;
+        for area in self.areas() {
+            let (paths, _nobody) = staging::litter(&area, &self.run_root)?;
+            for path in paths {
+                if self.keep_replaced(&path, repair)? {
+                    let problem = "an import replaced it and was interrupted before it was with the removed volumes".to_owned();
+                    findings.push(Finding { subject: path.display().to_string(), problem, repaired: repair });
+                    continue;
+                }
+                if repair {
+                    trash::discard(&area, &path)?;
+                }
+                findings.push(Finding {
+                    subject: path.display().to_string(),
+                    problem: "left by an interrupted command".to_owned(),
+                    repaired: repair,
+                });
             }
-            if repair {
-                trash::discard(&self.root, &path)?;
-            }
-            findings.push(Finding {
-                subject: path.display().to_string(),
-                problem: "left by an interrupted command".to_owned(),
-                repaired: repair,
-            });
         }
         Ok(())
     }

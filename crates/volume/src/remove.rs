@@ -117,7 +117,7 @@ impl Volumes {
         // Of nothing there is nothing to be had back, and whoever runs thousands of containers would keep thousands of nothings.
         let is_nothing = found.is_some_and(|volume| volume.anonymous && volume.options.is_empty()) && holds_nothing(directory);
         if keep_nanos <= 0 || is_nothing {
-            trash::discard(&self.root, directory).map_err(disk("remove", name))?;
+            trash::discard(&self.area_of(name), directory).map_err(disk("remove", name))?;
             return Ok(Removed::Trashed);
         }
         if let Some(volume) = found {
@@ -132,7 +132,7 @@ impl Volumes {
 impl Volumes {
     /// The record is gone: what only it knew goes along. On a full disk what was in the way of the sidecar stays in its way.
     fn complete(&self, directory: &Path, volume: &Volume) -> Result<()> {
-        match sidecar::look(&self.root, &volume.name)? {
+        match sidecar::look(&self.area_of(&volume.name), &volume.name)? {
             Found::Volume(_) | Found::Nothing => return Ok(()),
             Found::Adopted(_) => {}
             Found::Damaged(_) => {

@@ -14,11 +14,10 @@ use stead_base::time::Time;
 use stead_sys::lock::Lock;
 use stead_sys::{durable, tree};
 
+use crate::area::{self, REMOVED};
 use crate::record::Volume;
 use crate::{Error, Result, Volumes, sidecar, staging, trash};
 
-/// The directory in an area.
-const REMOVED: &str = ".removed";
 /// What says why and when.
 pub(crate) const NOTE: &str = "removed.json";
 /// What its files came to when they were first counted: nobody writes to them any more.
@@ -121,10 +120,10 @@ impl Volumes {
     /// # Errors
     /// A directory can not be read.
     pub fn has_trash(&self, now: Time) -> Result<bool> {
-        if !trash::is_empty(&self.root)? {
-            return Ok(true);
-        }
         for area in self.areas() {
+            if !trash::is_empty(&area)? {
+                return Ok(true);
+            }
             if names(&area)?.iter().filter_map(|name| until(name)).any(|until| until <= now) {
                 return Ok(true);
             }
@@ -197,7 +196,7 @@ impl Volumes {
         let end = Instant::now() + SWEEP_LIMIT;
         loop {
             self.sweep()?;
-            if trash::is_empty(&self.root)? {
+            if self.areas().iter().all(|area| trash::is_empty(area).unwrap_or(false)) {
                 return Ok(true);
             }
             if Instant::now() >= end {
@@ -219,12 +218,20 @@ impl Volumes {
     /// # Errors
     /// As there.
     pub fn sweep(&self) -> Result<u64> {
-        trash::sweep(&self.root)
+        let mut deleted = 0;
+        let mut failure = None;
+        for area in self.areas() {
+            match trash::sweep(&self.root, &area) {
+                Ok(count) => deleted += count,
+                Err(e) => failure = failure.or(Some(e)),
+            }
+        }
+        failure.map_or(Ok(deleted), Err)
     }
 
     /// Moves a volume's directory here. Its record is gone already. Answers id and until when.
     pub(crate) fn keep(&self, directory: &Path, volume: &Leaving<'_>) -> Result<(String, Time), stead_sys::Error> {
-        let area = directory.parent().unwrap_or(directory).to_path_buf();
+        let area = area::around(directory);
         let removed = area.join(REMOVED);
         staging::make(&removed, 0o700)?;
         let now = self.moment(&removed, volume.created_at);
@@ -258,13 +265,8 @@ impl Volumes {
         signs.into_iter().flatten().fold(Time::now(), Time::max)
     }
 
-    /// Every directory with the shape of `volumes`.
-    pub(crate) fn areas(&self) -> Vec<PathBuf> {
-        vec![self.root.volumes()]
-    }
-
     pub(crate) fn discard_from(&self, directory: &Path) -> Result<(), stead_sys::Error> {
-        trash::discard(&self.root, directory)
+        trash::discard(&area::around(directory), directory)
     }
 }
 

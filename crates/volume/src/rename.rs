@@ -127,6 +127,8 @@ impl Volumes {
     /// Under both locks: the directory gets its name, the sidecar tells it, the intention goes.
     fn follow(&self, intention: &Renaming) -> Result<()> {
         let Renaming { to, from, uuid } = intention;
+        // Not before it can be seen where it is.
+        self.pool()?;
         let is_it = |directory: &Path| sidecar::read_in(directory).is_some_and(|volume| volume.uuid == *uuid);
         for area in self.areas() {
             let (old, new) = (area.join(from), area.join(to));

@@ -39,7 +39,7 @@ impl Volumes {
             return Err(Error::Mounted { name: name.to_owned(), at }.into());
         }
         let failed = disk("rollback", name);
-        let stage = Staging::new(&self.root, &self.run_root)?;
+        let stage = Staging::new(&self.area_of(name), &self.run_root)?;
         restore(past.method, &self.snapshot_home(name, snapshot), stage.path()).map_err(&failed)?;
         let (before, _lock) = self.keep_present(&volume, lock)?;
         let (staged, data) = (stage.path().join("_data"), self.path(name));

@@ -4,14 +4,13 @@ use std::io::{ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-use stead_base::layout::Root;
 use stead_base::time::Time;
 use stead_mount::Access;
 use stead_store::Record;
 use stead_sys::durable;
 
 use crate::error::disk;
-use crate::record::{LOCAL, State, Volume};
+use crate::record::{LOCAL, Limits, Place, State, Volume};
 use crate::{Error, Result};
 
 /// Far above what labels and options of one volume can sensibly take; a larger file is not ours.
@@ -45,11 +44,11 @@ struct Form {
 }
 
 /// Looks at the disk.
-pub(crate) fn look(root: &Root, name: &str) -> Result<Found> {
-    let path = root.volume_sidecar(name);
+pub(crate) fn look(area: &Path, name: &str) -> Result<Found> {
+    let path = area.join(name).join("volume.json");
     let file = match std::fs::File::open(&path) {
         Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return adopt(root, name),
+        Err(e) if e.kind() == ErrorKind::NotFound => return adopt(area, name),
         Err(e) if e.kind() == ErrorKind::NotADirectory => return Ok(Found::Nothing),
         Err(e) => return Err(disk("get", name)(stead_sys::Error::new("open", &path, e))),
     };
@@ -81,11 +80,11 @@ pub(crate) fn read_in(directory: &Path) -> Option<Volume> {
     serde_json::from_slice(&bytes).ok()
 }
 
-fn adopt(root: &Root, name: &str) -> Result<Found> {
-    let data = root.volume_data(name);
+fn adopt(area: &Path, name: &str) -> Result<Found> {
+    let data = area.join(name).join("_data");
     match data.symlink_metadata() {
         Ok(found) if found.is_dir() => {
-            let directory = root.volume(name).symlink_metadata().map_err(|e| disk("get", name)(stead_sys::Error::new("stat", &data, e)))?;
+            let directory = area.join(name).symlink_metadata().map_err(|e| disk("get", name)(stead_sys::Error::new("stat", &data, e)))?;
             if !directory.is_dir() {
                 return Ok(Found::Nothing);
             }
@@ -105,6 +104,8 @@ fn adopt(root: &Root, name: &str) -> Result<Found> {
                 access: Access::Shared,
                 last_holder: None,
                 origin: None,
+                place: Place::Directory,
+                limits: Limits::default(),
             }))
         }
         _ => Ok(Found::Nothing),

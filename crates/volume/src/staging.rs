@@ -1,34 +1,31 @@
-//! Directories being prepared below `volumes/.staging`, and the lock that tells living ones from litter.
+//! Directories being prepared below an area's `.staging`, and the lock that tells living ones from litter.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use stead_base::layout::{Root, RunRoot};
+use stead_base::layout::RunRoot;
 use stead_sys::durable;
 use stead_sys::lock::Lock;
 
+use crate::area::{self, STAGING};
 use crate::{Result, trash};
 
 /// A staging directory of this command. Dropped unpublished, it goes to the trash.
 #[derive(Debug)]
 pub(crate) struct Staging {
-    root: Root,
+    area: PathBuf,
     path: Option<PathBuf>,
     _living: Lock,
 }
 
 impl Staging {
-    /// Makes one. Any number of commands may have one at a time.
-    pub(crate) fn new(root: &Root, run_root: &RunRoot) -> Result<Self> {
-        make(&root.volumes(), 0o711)?;
-        // All of them while there is room: from a full disk something can then still be removed.
-        for own in [root.volumes_staging(), root.volumes_trash(), root.volumes_removed()] {
-            make(&own, 0o700)?;
-        }
+    /// Makes one in an area. Any number of commands may have one at a time.
+    pub(crate) fn new(area: &Path, run_root: &RunRoot) -> Result<Self> {
+        area::make(area)?;
         let living = Lock::shared(&lock_path(run_root)?)?;
-        let path = root.volumes_staging().join(durable::unique_name()?);
+        let path = area.join(STAGING).join(durable::unique_name()?);
         durable::make_dir(&path, 0o711)?;
-        Ok(Self { root: root.clone(), path: Some(path), _living: living })
+        Ok(Self { area: area.to_path_buf(), path: Some(path), _living: living })
     }
 
     /// Where it is.
@@ -39,6 +36,12 @@ impl Staging {
     /// Lets go of it as it is: what is in it now is somebody's, and no longer litter of this command.
     pub(crate) fn leave(mut self) -> PathBuf {
         self.path.take().unwrap_or_default()
+    }
+
+    /// Publishes it under a volume's name in its area.
+    pub(crate) fn publish_as(self, name: &str) -> Result<(), stead_sys::Error> {
+        let to = self.area.join(name);
+        self.publish(&to)
     }
 
     /// Publishes it: durably renamed to `to`, where nothing may be. Its content must be durable before.
@@ -53,17 +56,17 @@ impl Drop for Staging {
     fn drop(&mut self) {
         if let Some(path) = self.path.take() {
             // What can not even be renamed now is found by the next repair.
-            trash::discard(&self.root, &path).ok();
+            trash::discard(&self.area, &path).ok();
         }
     }
 }
 
 /// Staging directories that no living command has; empty while any command works (they can not be told apart then).
-pub(crate) fn litter(root: &Root, run_root: &RunRoot) -> Result<(Vec<PathBuf>, Option<Lock>)> {
+pub(crate) fn litter(area: &Path, run_root: &RunRoot) -> Result<(Vec<PathBuf>, Option<Lock>)> {
     let Some(nobody) = Lock::exclusive_within(&lock_path(run_root)?, Duration::from_millis(200))? else {
         return Ok((Vec::new(), None));
     };
-    let listed = std::fs::read_dir(root.volumes_staging());
+    let listed = std::fs::read_dir(area.join(STAGING));
     Ok((listed.into_iter().flatten().flatten().map(|entry| entry.path()).collect(), Some(nobody)))
 }
 

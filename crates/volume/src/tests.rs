@@ -157,3 +157,8 @@ fn sh(program: &str, args: &[&str]) {
     let status = Command::new(program).args(args).status().unwrap();
     assert!(status.success(), "{program} {args:?}");
 }
+
+/// Empties the trash of the root's own area.
+fn sweep(root: &Root) -> Result<u64> {
+    trash::sweep(root, &root.volumes())
+}

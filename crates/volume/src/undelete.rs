@@ -59,7 +59,7 @@ impl Volumes {
     /// Whether anything has the name: on the disk, or remembered by somebody who uses it.
     pub(crate) fn is_taken(&self, name: &str) -> Result<bool> {
         let is_recorded = self.store.read(|tx| tx.exists(Volume::KIND, name))?;
-        Ok(is_recorded || self.home(name).symlink_metadata().is_ok() || !self.users(name)?.is_empty())
+        Ok(is_recorded || self.area_with(name)?.join(name).symlink_metadata().is_ok() || !self.users(name)?.is_empty())
     }
 
     /// Where a removed volume is when it is back: in the area in which it waits.

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use stead_base::layout::{Root, RunRoot};
@@ -12,7 +12,7 @@ use stead_sys::lock::Lock;
 use stead_sys::tree;
 
 use crate::driver::{self, Driver};
-use crate::record::Volume;
+use crate::record::{Place, Volume};
 use crate::sidecar::{self, Found};
 use crate::{Error, Result, staging};
 
@@ -52,9 +52,11 @@ impl Volumes {
     pub fn list(&self) -> Result<Vec<Result<Volume>>> {
         self.finish_renames()?;
         let names = self.names()?;
+        // A pool that can not be looked at hides no other volume, and its own are not forgotten.
+        let hidden = self.pool().err().map(|e| self.hidden_by(&e)).transpose()?.unwrap_or_default();
         let find = |names: &[String]| -> Vec<_> { names.iter().filter_map(|name| self.find(name).transpose()).collect() };
         if names.len() < SHARED_FROM {
-            return Ok(find(&names));
+            return Ok(find(&names).into_iter().chain(hidden.into_iter().map(Err)).collect());
         }
         // One file each: the kernel's part of the work can be done twice at once.
         let (first, second) = names.split_at(names.len() / 2);
@@ -62,24 +64,21 @@ impl Volumes {
             let other = scope.spawn(|| find(second));
             let mut all = find(first);
             all.extend(other.join().unwrap_or_else(|_panic| find(second)));
+            all.extend(hidden.into_iter().map(Err));
             all
         }))
     }
 
-    /// The volume's directory.
-    pub(crate) fn home(&self, name: &str) -> PathBuf {
-        self.root.volume(name)
-    }
-
-    /// The directory of all volumes that lies on the file system of this one, with `.staging`, `.trash` and `.objects` in it.
-    pub(crate) fn area_of(&self, name: &str) -> PathBuf {
-        self.home(name).parent().map_or_else(|| self.root.volumes(), PathBuf::from)
+    /// One error for each volume that is known to be in a pool that can not be used.
+    fn hidden_by(&self, why: &Error) -> Result<Vec<Error>> {
+        let records = self.store.read(|tx| tx.list::<Volume>())?;
+        Ok(records.into_iter().flatten().filter(|volume| volume.place == Place::Pool).map(|volume| why.for_volume(&volume.name)).collect())
     }
 
     /// Where containers and people find the content.
     #[must_use]
     pub fn path(&self, name: &str) -> PathBuf {
-        self.root.volume_data(name)
+        self.home(name).join("_data")
     }
 
     /// Sum of the sizes of its files in bytes, as Docker counts.
@@ -127,8 +126,7 @@ impl Volumes {
 
     /// The driver of a volume that exists.
     pub(crate) fn driver(&self, volume: &Volume) -> Result<Box<dyn Driver + '_>> {
-        driver::named(&volume.driver, &self.root, &self.run_root)
-            .ok_or_else(|| Error::Driver { name: volume.name.clone(), driver: volume.driver.clone() })
+        driver::named(&volume.driver, self).ok_or_else(|| Error::Driver { name: volume.name.clone(), driver: volume.driver.clone() })
     }
 
     /// The volume, or `None` where there is none. A damaged sidecar is replaced by the record where that is good.
@@ -136,15 +134,26 @@ impl Volumes {
         if check_volume_name(name).is_err() {
             return Ok(None);
         }
-        match sidecar::look(&self.root, name)? {
-            Found::Volume(volume) => Ok(Some(volume)),
-            Found::Adopted(volume) => Ok(Some(self.record(name).unwrap_or(volume))),
+        let area = self.area_with(name)?;
+        match sidecar::look(&area, name)? {
+            Found::Volume(volume) => Ok(Some(self.placed(volume, &area))),
+            Found::Adopted(volume) => Ok(Some(self.placed(self.record(name).unwrap_or(volume), &area))),
             Found::Nothing => Ok(None),
             Found::Damaged(reason) => match self.record(name) {
-                Some(volume) => Ok(Some(volume)),
-                None => Err(Error::Sidecar { name: name.to_owned(), path: self.root.volume_sidecar(name), reason }),
+                Some(volume) => Ok(Some(self.placed(volume, &area))),
+                None => Err(Error::Sidecar { name: name.to_owned(), path: area.join(name).join("volume.json"), reason }),
             },
         }
+    }
+
+    /// The place is what the disk says: somebody may have moved the directory.
+    fn placed(&self, mut volume: Volume, area: &Path) -> Volume {
+        match (volume.place, self.is_pool(area)) {
+            (Place::Pool, false) => volume.place = Place::Directory,
+            (Place::Directory | Place::Image, true) => volume.place = Place::Pool,
+            _ => {}
+        }
+        volume
     }
 
     /// The store's record, if there is a good one.
@@ -152,26 +161,14 @@ impl Volumes {
         self.store.read(|tx| tx.get::<Volume>(name)).ok().flatten()
     }
 
-    /// Names of everything in the volumes' directory that could be a volume, sorted.
+    /// Names of everything in the areas that could be a volume, sorted.
     pub(crate) fn names(&self) -> Result<Vec<String>> {
-        let path = self.root.volumes();
-        let listing = match std::fs::read_dir(&path) {
-            Ok(listing) => listing,
-            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(e) => return Err(stead_sys::Error::new("readdir", &path, e).into()),
-        };
         let mut names = Vec::new();
-        for entry in listing {
-            let entry = entry.map_err(|e| stead_sys::Error::new("readdir", &path, e))?;
-            let is_dir = entry.file_type().is_ok_and(|t| t.is_dir());
-            if let Ok(name) = OsString::into_string(entry.file_name())
-                && is_dir
-                && check_volume_name(&name).is_ok()
-            {
-                names.push(name);
-            }
+        for area in self.areas() {
+            names_in(&area, &mut names)?;
         }
         names.sort();
+        names.dedup();
         Ok(names)
     }
 
@@ -203,6 +200,25 @@ impl Volumes {
         staging::make(&self.run_root.locks(), 0o711)?;
         Ok(self.run_root.locks().join(format!("volume-{}", short_name(name))))
     }
+}
+
+fn names_in(area: &Path, names: &mut Vec<String>) -> Result<()> {
+    let listing = match std::fs::read_dir(area) {
+        Ok(listing) => listing,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+        Err(e) => return Err(stead_sys::Error::new("readdir", area, e).into()),
+    };
+    for entry in listing {
+        let entry = entry.map_err(|e| stead_sys::Error::new("readdir", area, e))?;
+        let is_dir = entry.file_type().is_ok_and(|t| t.is_dir());
+        if let Ok(name) = OsString::into_string(entry.file_name())
+            && is_dir
+            && check_volume_name(&name).is_ok()
+        {
+            names.push(name);
+        }
+    }
+    Ok(())
 }
 
 /// Names may be 255 bytes long, and a file name with a prefix may not; a shared lock of two such volumes only makes one wait.

@@ -3,22 +3,20 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use stead_base::layout::{Root, RunRoot};
 use stead_mount::FilesystemSpec;
 use stead_mount::activate;
 use stead_mount::local::{Quota, local_options, mount_of};
 
 use super::{Driver, Storage};
 use crate::record::{LOCAL, Volume};
-use crate::{Error, Result};
+use crate::{Error, Result, Volumes};
 
 /// File systems whose content is gone with the last mount.
 const MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 
 #[derive(Debug)]
 pub(super) struct Local<'a> {
-    pub(super) root: &'a Root,
-    pub(super) run_root: &'a RunRoot,
+    pub(super) volumes: &'a Volumes,
 }
 
 impl Local<'_> {
@@ -52,20 +50,20 @@ impl Driver for Local<'_> {
     }
 
     fn path(&self, volume: &Volume) -> PathBuf {
-        self.root.volume_data(&volume.name)
+        self.volumes.path(&volume.name)
     }
 
     fn mount(&self, volume: &Volume, holder: &str) -> Result<PathBuf> {
         let path = self.path(volume);
         if let Some(spec) = Self::filesystem(&volume.name, &volume.options)? {
-            activate::activate(self.run_root, &key(volume), &mount_of(&spec, &path), &path, holder)?;
+            activate::activate(&self.volumes.run_root, &key(volume), &mount_of(&spec, &path), &path, holder)?;
         }
         Ok(path)
     }
 
     fn unmount(&self, volume: &Volume, holder: &str) -> Result<()> {
         if Self::filesystem(&volume.name, &volume.options)?.is_some() {
-            activate::release(self.run_root, &key(volume), holder)?;
+            activate::release(&self.volumes.run_root, &key(volume), holder)?;
         }
         Ok(())
     }
@@ -74,6 +72,6 @@ impl Driver for Local<'_> {
         if self.storage(volume)? == Storage::Directory {
             return Ok(true);
         }
-        Ok(activate::holders(self.run_root, &key(volume))?.is_empty())
+        Ok(activate::holders(&self.volumes.run_root, &key(volume))?.is_empty())
     }
 }

@@ -3,10 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use stead_base::layout::{Root, RunRoot};
-
-use crate::Result;
 use crate::record::{LOCAL, Volume};
+use crate::{Result, Volumes};
 
 pub mod conformance;
 mod local;
@@ -71,9 +69,9 @@ pub trait Driver: std::fmt::Debug {
 
 /// The driver of that name.
 #[must_use]
-pub fn named<'a>(name: &str, root: &'a Root, run_root: &'a RunRoot) -> Option<Box<dyn Driver + 'a>> {
+pub fn named<'a>(name: &str, volumes: &'a Volumes) -> Option<Box<dyn Driver + 'a>> {
     match name {
-        LOCAL => Some(Box::new(local::Local { root, run_root })),
+        LOCAL => Some(Box::new(local::Local { volumes })),
         _ => None,
     }
 }

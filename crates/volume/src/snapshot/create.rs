@@ -105,7 +105,7 @@ impl Volumes {
 
     fn stage_snapshot(&self, volume: &Volume) -> Result<(Staging, Site)> {
         let failed = disk("snapshot", &volume.name);
-        let stage = Staging::new(&self.root, &self.run_root)?;
+        let stage = Staging::new(&self.area_of(&volume.name), &self.run_root)?;
         let site = Site {
             source: method::open(&self.path(&volume.name)).map_err(&failed)?,
             staged: method::open(stage.path()).map_err(&failed)?,

@@ -16,6 +16,6 @@ impl Volumes {
         if let Some(at) = crate::remove::mount_below(&home)? {
             return Err(crate::Error::Mounted { name: format!("{volume}@{name}"), at });
         }
-        trash::discard(&self.root, &home).map_err(disk("remove", volume))
+        trash::discard(&self.area_of(volume), &home).map_err(disk("remove", volume))
     }
 }

@@ -43,7 +43,7 @@ fn victim_create_and_populate() {
 fn victim_remove() {
     let s = Sandbox::of_parent();
     s.volumes().remove("data", false).unwrap();
-    trash::sweep(&s.root()).unwrap();
+    sweep(&s.root()).unwrap();
 }
 
 fn whole(s: &Sandbox) {
@@ -68,7 +68,7 @@ fn after_create(s: &Sandbox) {
     v.repair().unwrap();
     assert!(v.recover().unwrap().is_empty());
     assert_eq!(names(&s.root().volume("data")), ["_data", "volume.json"]);
-    trash::sweep(&s.root()).unwrap();
+    sweep(&s.root()).unwrap();
     assert!(names(&s.root().volumes_staging()).is_empty());
 }
 
@@ -79,11 +79,11 @@ fn after_remove(s: &Sandbox) {
         v.create(named("data")).unwrap();
         v.remove("data", false).unwrap();
     }
-    trash::sweep(&s.root()).unwrap();
+    sweep(&s.root()).unwrap();
     v.repair().unwrap();
     assert!(v.recover().unwrap().is_empty());
     assert!(v.list().unwrap().is_empty());
-    assert!(trash::is_empty(&s.root()).unwrap());
+    assert!(trash::is_empty(&s.root().volumes()).unwrap());
 }
 
 /// Kills the victim at its n-th call of a kind, for steps of n, until it survives. Returns how often it died.

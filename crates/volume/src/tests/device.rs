@@ -54,7 +54,7 @@ fn a_bound_directory_is_populated_once_through_its_mount() {
     assert!(names(&s.data("bound", "")).is_empty(), "not mounted after a create");
     assert_eq!(v.get("bound").unwrap().state, State::Ready);
     v.remove("bound", false).unwrap();
-    trash::sweep(&s.root()).unwrap();
+    sweep(&s.root()).unwrap();
     assert_eq!(names(&src), ["d", "lost+found"], "removing the volume does not remove what it was bound to");
 }
 

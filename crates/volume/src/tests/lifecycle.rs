@@ -107,10 +107,10 @@ fn removal_returns_before_the_content_is_deleted_and_the_sweep_deletes_it() {
     v.remove("data", false).unwrap();
     assert!(!s.root().volume("data").exists());
     assert_eq!(names(&s.root().volumes_trash()).len(), 1);
-    assert!(!trash::is_empty(&s.root()).unwrap());
-    assert_eq!(trash::sweep(&s.root()).unwrap(), 1);
-    assert!(trash::is_empty(&s.root()).unwrap());
-    assert_eq!(trash::sweep(&s.root()).unwrap(), 0);
+    assert!(!trash::is_empty(&s.root().volumes()).unwrap());
+    assert_eq!(sweep(&s.root()).unwrap(), 1);
+    assert!(trash::is_empty(&s.root().volumes()).unwrap());
+    assert_eq!(sweep(&s.root()).unwrap(), 0);
     assert!(s.image("canary").exists());
     assert!(v.create(named("data")).unwrap().is_new, "the name is free at once");
 }
@@ -146,18 +146,18 @@ fn a_sweep_does_not_leave_through_a_mount_in_the_trash() {
     let point = s.root().volumes_trash().join(&names(&s.root().volumes_trash())[0]).join("_data/m");
     std::fs::create_dir(&point).unwrap();
     sh("mount", &["--bind", s.image("remote").to_str().unwrap(), point.to_str().unwrap()]);
-    let swept = trash::sweep(&s.root());
+    let swept = sweep(&s.root());
     sh("umount", &[point.to_str().unwrap()]);
     assert!(swept.is_err());
     assert!(s.image("remote/precious").exists());
-    assert_eq!(trash::sweep(&s.root()).unwrap(), 1);
+    assert_eq!(sweep(&s.root()).unwrap(), 1);
 }
 
 #[test]
 fn nothing_is_deleted_below_a_root_without_our_mark() {
     let s = Sandbox::new();
     write(&s.root().volumes_trash().join("looks-like-trash/precious"), b"x");
-    let error = trash::sweep(&s.root()).unwrap_err();
+    let error = sweep(&s.root()).unwrap_err();
     assert_eq!(error.kind(), Kind::NotAllowed);
     assert!(s.root().volumes_trash().join("looks-like-trash/precious").exists());
 }

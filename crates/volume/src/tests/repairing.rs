@@ -104,7 +104,7 @@ fn what_was_deleted_by_hand_is_found() {
 fn staging_of_the_living_is_left_alone() {
     let s = Sandbox::new();
     let v = s.volumes();
-    let living = staging::Staging::new(&v.root, &v.run_root).unwrap();
+    let living = staging::Staging::new(&v.root.volumes(), &v.run_root).unwrap();
     assert!(v.repair().unwrap().is_empty());
     assert!(living.path().is_dir());
     let path = living.path().to_path_buf();
@@ -114,5 +114,5 @@ fn staging_of_the_living_is_left_alone() {
     std::fs::create_dir(s.0.join("run2")).unwrap();
     repaired(&after);
     assert!(!path.exists());
-    assert_eq!(trash::sweep(&s.root()).unwrap(), 1);
+    assert_eq!(sweep(&s.root()).unwrap(), 1);
 }

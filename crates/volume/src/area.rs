@@ -1,0 +1,82 @@
+//! Areas: directories with the shape of `<root>/volumes` (`NAME/`, `.staging`, `.trash`, `.removed`, `.objects`), each on one file system, so
+//! that every publish within one is a rename. The root's own is always there; the pool's where there is a pool.
+
+use std::path::{Path, PathBuf};
+
+use crate::record::Place;
+use crate::{Result, Volumes, staging};
+
+/// What is being prepared.
+pub(crate) const STAGING: &str = ".staging";
+/// What is being deleted.
+pub(crate) const TRASH: &str = ".trash";
+
+/// What was removed and can be had back.
+pub(crate) const REMOVED: &str = ".removed";
+
+/// Makes what is missing of an area: who may not see volumes may still reach one.
+pub(crate) fn make(area: &Path) -> Result<(), stead_sys::Error> {
+    staging::make(area, 0o711)?;
+    // All of it while there is room: from a full disk something can then still be removed.
+    [STAGING, TRASH, REMOVED].iter().try_for_each(|own| staging::make(&area.join(own), 0o700))
+}
+
+/// The area of a directory in it: of a volume, or of one that is staged or removed.
+pub(crate) fn around(directory: &Path) -> PathBuf {
+    let parent = directory.parent().unwrap_or(directory);
+    let is_ours = parent.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+    if is_ours { parent.parent().unwrap_or(parent).to_path_buf() } else { parent.to_path_buf() }
+}
+
+impl Volumes {
+    /// The volume's directory. Of a volume that is not there: where the root would have it.
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
+        self.area_of(name).join(name)
+    }
+
+    /// The directory of all volumes that lies on the file system of this one, with `.staging`, `.trash` and `.objects` in it. Mounts nothing:
+    /// [`Volumes::find`] has done that for whoever has a volume.
+    pub(crate) fn area_of(&self, name: &str) -> PathBuf {
+        let own = self.root.volumes();
+        if own.join(name).symlink_metadata().is_ok() {
+            return own;
+        }
+        self.pool_if_mounted().filter(|pool| pool.join(name).symlink_metadata().is_ok()).unwrap_or(own)
+    }
+
+    /// The same for a name that may be that of a volume in a pool that is not mounted yet.
+    ///
+    /// # Errors
+    /// [`crate::Error::NoPool`]: there is a pool and it can not be looked at, so that nobody knows whether it has the volume.
+    pub(crate) fn area_with(&self, name: &str) -> Result<PathBuf> {
+        let own = self.root.volumes();
+        if own.join(name).symlink_metadata().is_ok() {
+            return Ok(own);
+        }
+        let pool = self.pool().map_err(|e| e.for_volume(name))?;
+        Ok(pool.filter(|pool| pool.join(name).symlink_metadata().is_ok()).unwrap_or(own))
+    }
+
+    /// Where new volumes of a place are made.
+    ///
+    /// # Errors
+    /// There is no pool, or it can not be used.
+    pub(crate) fn area_for(&self, place: Place, name: &str) -> Result<PathBuf> {
+        match place {
+            Place::Directory | Place::Image => Ok(self.root.volumes()),
+            Place::Pool => self.pool().map_err(|e| e.for_volume(name))?.ok_or_else(|| crate::Error::PoolMissing { name: name.to_owned() }),
+        }
+    }
+
+    /// Every area that can be looked at. A pool that can not is named by [`Volumes::list`] and by [`Volumes::recover`].
+    pub(crate) fn areas(&self) -> Vec<PathBuf> {
+        let mut areas = vec![self.root.volumes()];
+        areas.extend(self.pool().ok().flatten());
+        areas
+    }
+
+    /// What an area makes of its volumes where it is told by nothing else.
+    pub(crate) fn is_pool(&self, area: &Path) -> bool {
+        area != self.root.volumes()
+    }
+}
