@@ -54,6 +54,21 @@ pub(crate) fn freeze(plan: &Plan, yes: bool) -> std::io::Result<()> {
     Err(std::io::Error::new(std::io::ErrorKind::Unsupported, "this kernel offers no freezer for the container's control group"))
 }
 
+/// Whether every process stands still: the kernel takes a moment for those inside of it.
+pub(crate) fn is_frozen(plan: &Plan) -> bool {
+    for group in groups(plan) {
+        if let Ok(state) = std::fs::read_to_string(group.join("freezer.state")) {
+            return state.trim() == "FROZEN";
+        }
+        if let Ok(events) = std::fs::read_to_string(group.join("cgroup.events"))
+            && group.join("cgroup.freeze").exists()
+        {
+            return events.lines().any(|line| line == "frozen 1");
+        }
+    }
+    false
+}
+
 /// Kills every process and removes the groups.
 pub(crate) fn end(plan: &Plan) {
     let groups = groups(plan);

@@ -262,6 +262,39 @@ impl Client {
         self.request(Kind::Done).map(drop)
     }
 
+    /// Asks that the container stand still for as long as this connection lives, at most `limit`. Does not wait, so that several are asked at
+    /// once: [`Self::held`] does.
+    ///
+    /// # Errors
+    /// When the monitor is gone.
+    pub fn begin_hold(&mut self, limit: std::time::Duration) -> Result<(), Error> {
+        self.send_json(Kind::Hold, &protocol::Hold { limit_ms: u64::try_from(limit.as_millis()).unwrap_or(u64::MAX) })
+    }
+
+    /// Waits until nothing of the container moves any more.
+    ///
+    /// # Errors
+    /// The monitor's refusal; [`Error::Gone`] also from a monitor of a version that does not know how.
+    pub fn held(&mut self) -> Result<(), Error> {
+        self.request(Kind::Done).map(drop)
+    }
+
+    /// Lets the container go on. Does not wait: [`Self::released`] does.
+    ///
+    /// # Errors
+    /// When the monitor is gone.
+    pub fn begin_release(&mut self) -> Result<(), Error> {
+        self.send(Kind::Release, &[])
+    }
+
+    /// Learns whether the container stood still all the while.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] when it did not: its time was up, or it was killed.
+    pub fn released(&mut self) -> Result<(), Error> {
+        self.request(Kind::Done).map(drop)
+    }
+
     /// Thaws the container.
     ///
     /// # Errors

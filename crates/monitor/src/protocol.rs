@@ -79,6 +79,10 @@ kinds! {
     SetRestart = 17,
     /// New attributes for events (a new name). Answer: `Done`.
     SetAttributes = 18,
+    /// Stand still until [`Kind::Release`], until the client leaves or until its time is up: [`Hold`]. Answer: `Done` once nothing moves.
+    Hold = 19,
+    /// Go on. Answer: `Done`; `Failed` when it did not stand still all the while.
+    Release = 20,
 
     /// The request was carried out.
     Done = 64,
@@ -176,6 +180,13 @@ pub enum Condition {
     NotRunning,
     /// The next end, even if a restart follows.
     NextExit,
+}
+
+/// Stand still: no process of the container runs, none is started, and no restart happens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hold {
+    /// Milliseconds after which the container goes on, whatever the client does.
+    pub limit_ms: u64,
 }
 
 /// Wait for the end.

@@ -7,6 +7,7 @@ mod events;
 mod life;
 mod requests;
 mod sessions;
+mod still;
 mod streams;
 mod turn;
 

@@ -59,6 +59,13 @@ impl Server {
         }
     }
 
+    /// It stood still for a while, which nobody's probe is to blame for.
+    pub(super) fn forgive_checks(&mut self, stood: std::time::Duration) {
+        if let Some(running) = &mut self.checks.running {
+            running.until = running.until.checked_add(stood).unwrap_or(running.until);
+        }
+    }
+
     /// It ends or is paused. What is not asked counts as unhealthy, as in Docker.
     pub(super) fn end_checks(&mut self) {
         self.checks.next = None;
@@ -73,6 +80,10 @@ impl Server {
 
     /// Does what time has come for.
     pub(super) fn check_what_is_due(&mut self, now: Instant) {
+        // A probe cannot answer while everything stands still, and its time does not run.
+        if self.stillness.is_held() {
+            return;
+        }
         if self.checks.running.as_ref().is_some_and(|running| running.until <= now) {
             self.probe_is_late();
         }

@@ -40,6 +40,8 @@ pub(super) struct Connection {
     pub(super) claimed: bool,
     /// The container is frozen for it, and goes on when it leaves.
     pub(super) holds_still: bool,
+    /// The container stood still for it and did not until it let go.
+    pub(super) broken: Option<&'static str>,
     /// It has hung up or broken the rules.
     pub(super) gone: bool,
 }
@@ -57,6 +59,7 @@ impl Connection {
             wait: None,
             claimed: false,
             holds_still: false,
+            broken: None,
             gone: false,
         }
     }

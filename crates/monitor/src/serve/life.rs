@@ -63,10 +63,11 @@ impl Server {
                 connection.gone = true;
             }
         }
+        self.stand_still_or_go_on(now);
         self.check_what_is_due(now);
         match self.life {
             Life::Ending { exit, until } if self.streams.outputs.is_empty() || until <= now => self.conclude_life(exit),
-            Life::Waiting { until } if until <= now => self.begin_again(),
+            Life::Waiting { until } if until <= now && !self.stillness.is_held() => self.begin_again(),
             _ => {}
         }
     }
@@ -74,12 +75,14 @@ impl Server {
     /// The next moment at which something is due.
     pub(super) fn next_due(&self) -> Option<Instant> {
         let life = match self.life {
-            Life::Ending { until, .. } | Life::Waiting { until } => Some(until),
+            Life::Ending { until, .. } => Some(until),
+            Life::Waiting { until } if !self.stillness.is_held() => Some(until),
             _ => None,
         };
         let slow = self.connections.values().filter(|connection| !connection.attach.is_some_and(|attach| attach.patient));
         let slow = slow.filter_map(|connection| connection.full_since).map(|since| since + Duration::from_secs(SLOW_CLIENT_SECONDS + 1));
-        self.kill_at.into_iter().chain(life).chain(slow).chain(self.checks.due()).min()
+        let checks = self.checks.due().filter(|_| !self.stillness.is_held());
+        self.kill_at.into_iter().chain(life).chain(slow).chain(checks).chain(self.stillness.due()).min()
     }
 
     /// Starts the process by the plan on disk.
@@ -162,6 +165,9 @@ impl Server {
     /// Sends a signal to the first process; false when it is gone.
     pub(super) fn send_signal(&mut self, signal: i32) -> bool {
         let sent = self.pidfd.as_ref().is_some_and(|pidfd| process::pidfd_send_signal(borrow(pidfd), signal).is_ok());
+        if signal == SIGKILL {
+            self.stop_standing_still("it was killed");
+        }
         if signal == SIGKILL && self.state.status == Status::Paused {
             // A frozen process of a v1 hierarchy dies only once it is thawed.
             crate::tolerate(self.freeze(false));

@@ -36,7 +36,11 @@ impl Server {
     }
 
     /// `None` for a frame that a client of ours does not send.
-    fn obey(&mut self, token: u64, frame: &Frame) -> Option<()> {
+    pub(super) fn obey(&mut self, token: u64, frame: &Frame) -> Option<()> {
+        if self.stillness.is_held() && matches!(frame.kind, Kind::Start | Kind::Exec) {
+            self.stillness.put_off(token, frame);
+            return Some(());
+        }
         match frame.kind {
             Kind::Attach => self.attach(token, decode(frame)?),
             Kind::Start => self.start(token),
@@ -64,6 +68,8 @@ impl Server {
                 self.answer(token, |connection| connection.holds_still = held);
             }
             Kind::Unpause => self.pause(token, false),
+            Kind::Hold => self.hold(token, decode(frame)?),
+            Kind::Release => self.release(token),
             Kind::SetRestart => {
                 self.restart.set_policy(decode(frame)?);
                 self.answer(token, Connection::done);
@@ -245,7 +251,9 @@ impl Server {
 
     pub(super) fn freeze(&mut self, yes: bool) -> std::io::Result<()> {
         let plan = read_plan(&self.config.run_root(), &self.config.id).ok_or(std::io::ErrorKind::NotFound)?;
-        cage::freeze(&plan, yes)?;
+        if yes || !self.stillness.is_held() {
+            cage::freeze(&plan, yes)?;
+        }
         self.state.status = if yes { Status::Paused } else { Status::Running };
         // Whoever freezes it again does so for himself.
         self.connections.values_mut().for_each(|connection| connection.holds_still = false);

@@ -13,6 +13,7 @@ use super::checks::Checks;
 use super::connection::Connection;
 use super::life::Life;
 use super::sessions::Sessions;
+use super::still::Stillness;
 use super::{Shop, remark};
 use crate::config::MonitorConfig;
 use crate::exit::Exit;
@@ -56,6 +57,7 @@ pub(super) struct Server {
     pub(super) feeders: VecDeque<(u64, usize)>,
     pub(super) sessions: Sessions,
     pub(super) checks: Checks,
+    pub(super) stillness: Stillness,
     pub(super) kill_at: Option<Instant>,
     /// Somebody asked it to stop: when it has, an event says so.
     pub(super) stopping: bool,
@@ -102,6 +104,7 @@ impl Server {
             feeders: VecDeque::new(),
             sessions: Sessions::default(),
             checks: Checks::default(),
+            stillness: Stillness::default(),
             kill_at: None,
             stopping: false,
             born_at: Instant::now(),
@@ -251,6 +254,7 @@ impl Server {
             if connection.holds_still && self.state.status == Status::Paused {
                 crate::tolerate(self.freeze(false));
             }
+            self.holder_left(token);
             self.sessions.client_left(token);
         }
     }
