@@ -94,6 +94,12 @@ pub enum Error {
         /// The snapshot.
         snapshot: String,
     },
+    /// Another snapshot, or a start, takes longer than one waits.
+    #[error("volume {name}: others who take its state or begin to use it have not finished")]
+    Gate {
+        /// The volume.
+        name: String,
+    },
     /// It was removed, rolled back or replaced while it was read.
     #[error("volume {name} was removed or replaced while it was read")]
     Replaced {
@@ -271,7 +277,7 @@ impl Error {
             Self::NotEmpty { .. } => "'--merge' adds to what is there, '--replace' moves it to the trash".to_owned(),
             Self::NotInPlace { act: "import", .. } => "'--merge' puts file after file into it".to_owned(),
             Self::NotInPlace { .. } => "make it empty, then 'stead volume import --merge' or 'stead volume cp'".to_owned(),
-            Self::Replaced { .. } => "run the command again".to_owned(),
+            Self::Replaced { .. } | Self::Gate { .. } => "run the command again".to_owned(),
             Self::Protected { name } => format!("no flag removes it; 'stead volume unprotect {name}' first"),
             Self::NoSnapshot { volume, .. } => format!("'stead volume snapshot ls {volume}' shows what there is"),
             Self::NothingThere { .. } => "start a container that uses it first".to_owned(),
@@ -300,6 +306,7 @@ impl Error {
             Self::Snapshot { source, .. } => source.kind(),
             Self::SnapshotExists { .. } => Kind::Exists,
             Self::NoSnapshot { .. } => Kind::NotFound,
+            Self::Gate { .. } => Kind::Unavailable,
             Self::NothingThere { .. } | Self::OnDevice { .. } => Kind::Conflict,
             Self::Driver { .. } | Self::NotFound { .. } | Self::NotInTrash { .. } => Kind::NotFound,
             Self::OtherDriver { .. } | Self::Changed { .. } | Self::NotEmpty { .. } | Self::Replaced { .. } | Self::Protected { .. } => {

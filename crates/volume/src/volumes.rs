@@ -1,9 +1,11 @@
 //! All volumes below one root: finding them.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use stead_base::layout::{Root, RunRoot};
 use stead_mount::names::check_volume_name;
@@ -191,7 +193,7 @@ impl Volumes {
                 return Ok(locks);
             }
             drop(locks);
-            std::thread::sleep(std::time::Duration::from_millis(5));
+            std::thread::sleep(Duration::from_millis(5));
         }
         Err(Error::Renaming { name: names.first().copied().unwrap_or_default().to_owned() })
     }
@@ -199,6 +201,41 @@ impl Volumes {
     pub(crate) fn lock_path(&self, name: &str) -> Result<PathBuf> {
         staging::make(&self.run_root.locks(), 0o711)?;
         Ok(self.run_root.locks().join(format!("volume-{}", short_name(name))))
+    }
+
+    /// Writes out what is dirty on the volume's file system, so that little is when those who use it stand still.
+    ///
+    /// # Errors
+    /// The disk.
+    pub fn write_out(&self, name: &str) -> Result<()> {
+        let path = self.path(name);
+        let dir = std::fs::File::open(&path).map_err(|e| stead_sys::Error::new("open", &path, e))?;
+        Ok(stead_sys::durable::sync_fs(&dir, &path)?)
+    }
+
+    /// Held by a start until the container can be held still: whoever shuts the gates sees it from then on. In the order of names.
+    ///
+    /// # Errors
+    /// The lock's.
+    pub fn pass_gates<'n>(&self, names: impl Iterator<Item = &'n str>) -> Result<Vec<Lock>> {
+        staging::make(&self.run_root.locks(), 0o711)?;
+        let names: BTreeSet<&str> = names.map(short_name).collect();
+        names.into_iter().map(|name| Ok(Lock::shared(&self.gate(name))?)).collect()
+    }
+
+    /// While this is held, nobody new begins to use the volumes. Waits for starts under way and for others who hold it.
+    ///
+    /// # Errors
+    /// [`Error::Gate`] after `limit`; the lock's.
+    pub fn shut_gates(&self, names: &[&str], limit: Duration) -> Result<Vec<Lock>> {
+        staging::make(&self.run_root.locks(), 0o711)?;
+        let names: BTreeSet<&str> = names.iter().copied().map(short_name).collect();
+        let shut = |name: &str| Lock::exclusive_within(&self.gate(name), limit)?.ok_or_else(|| Error::Gate { name: name.to_owned() });
+        names.into_iter().map(shut).collect()
+    }
+
+    fn gate(&self, short: &str) -> PathBuf {
+        self.run_root.locks().join(format!("volume-gate-{short}"))
     }
 }
 

@@ -92,9 +92,10 @@ impl Engine {
         let bytes = serde_json::to_vec(&plan).map_err(|e| Failure::new(Kind::Internal, format!("plan of {}: {e}", container.id)))?;
         stead_runtime::spec::write(&self.run_root, &container.id, &bytes)?;
         let config = self.monitor_config(container, network.sandbox.as_ref())?;
+        let gates = self.volumes.pass_gates(container.volumes())?;
         let mut client = stead_monitor::spawn_with(&config, network.held, Some(held.as_fd()), leases.descriptor())?;
-        if network.sandbox.is_some() {
-            // From here on the monitor's lock says whose the addresses and ports are.
+        if network.sandbox.is_some() || !gates.is_empty() {
+            // From here on the monitor's lock says whose the addresses and ports are, and who takes a snapshot of a volume finds it.
             client.attached()?;
         }
         Ok(client)

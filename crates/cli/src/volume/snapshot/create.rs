@@ -40,7 +40,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     if let Some(pause) = snapshot.pause_ms
         && !matches.on("quiet")
     {
-        output::warn(&format!("Those who use it stood still for {pause:.1} ms ({})", snapshot.method));
+        output::warn(&format!("Snapshot taken; paused {pause:.1} ms"));
     }
     output::line(&format!("{}@{}", snapshot.volume, snapshot.name))?;
     Ok(0)

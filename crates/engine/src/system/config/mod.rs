@@ -33,8 +33,17 @@ pub const KEEP_ANONYMOUS: &str = "trash.keep-anonymous";
 /// Free space below which the trash is given back.
 pub const PRESSURE: &str = "trash.pressure";
 
+/// How long containers may stand still for a snapshot.
+pub const FREEZE_LIMIT: &str = "snapshot.freeze-limit";
+
 /// Everything that can be set, by name.
 pub const KEYS: &[Key] = &[
+    Key {
+        name: FREEZE_LIMIT,
+        default: "30s",
+        about: "how long containers may stand still for a snapshot before it is given up",
+        check: check_limit,
+    },
     Key { name: KEEP_ANONYMOUS, default: "1d", about: "how long a removed anonymous volume can be had back", check: check_age },
     Key { name: KEEP_NAMED, default: "7d", about: "how long a removed volume with a name can be had back", check: check_age },
     Key {
@@ -114,6 +123,11 @@ fn checked(key: &Key, value: &str) -> Result<()> {
 
 fn check_age(text: &str) -> std::result::Result<(), String> {
     time::parse_age(text).map(drop).ok_or_else(|| "it is a duration such as 7d, 36h or 2w; 0 keeps nothing".to_owned())
+}
+
+fn check_limit(text: &str) -> std::result::Result<(), String> {
+    let is_some = time::parse_age(text).is_some_and(|nanos| nanos > 0);
+    if is_some { Ok(()) } else { Err("it is a duration above zero such as 30s or 500ms".to_owned()) }
 }
 
 fn check_pressure(text: &str) -> std::result::Result<(), String> {
