@@ -69,6 +69,13 @@ pub(crate) fn is_frozen(plan: &Plan) -> bool {
     false
 }
 
+/// Kills a session's process, which has not been told to have ended: until then its number is nobody else's.
+pub fn kill_session(pid: u32) {
+    if let Ok(pidfd) = i32::try_from(pid).map_err(drop).and_then(|pid| stead_sys::process::pidfd_open(pid).map_err(drop)) {
+        crate::tolerate(stead_sys::process::pidfd_send_signal(std::os::fd::AsFd::as_fd(&pidfd), 9));
+    }
+}
+
 /// Kills every process and removes the groups.
 pub(crate) fn end(plan: &Plan) {
     let groups = groups(plan);

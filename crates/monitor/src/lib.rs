@@ -32,6 +32,7 @@ pub mod vigil;
 #[cfg(test)]
 mod testdir;
 
+pub use cage::kill_session;
 pub use client::{Client, Error};
 pub use config::{LogConfig, LogDriver, MonitorConfig, RestartPolicy, Stdin};
 pub use exit::Exit;

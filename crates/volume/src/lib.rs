@@ -23,6 +23,7 @@ mod remove;
 mod removed;
 mod rename;
 mod rollback;
+pub mod schedule;
 mod sidecar;
 pub mod snapshot;
 mod staging;
@@ -44,7 +45,7 @@ pub use record::{ANONYMOUS_LABEL, Extend, ImageFs, IoLimit, LOCAL, LastHolder, L
 pub use recover::Finding;
 pub use remove::{Removal, Removed};
 pub use removed::Kept;
-pub use snapshot::{Method, Pending, Snapshot, SnapshotRequest, Why};
+pub use snapshot::{Group, Method, Pending, Snapshot, SnapshotRequest, Why};
 pub use undelete::Undeleted;
 pub use update::Update;
 pub use used::LastUse;

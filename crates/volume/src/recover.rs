@@ -52,7 +52,7 @@ impl Volumes {
     }
 
     fn inspect_all(&self, repair: bool) -> Result<Vec<Finding>> {
-        let mut findings = Vec::new();
+        let mut findings = self.finish_groups(repair)?;
         self.inspect_renames(repair, &mut findings)?;
         for name in self.names()? {
             // One volume that resists must not hide the others.

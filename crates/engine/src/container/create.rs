@@ -141,6 +141,9 @@ impl Engine {
                     return Err(Failure::new(Kind::Unavailable, format!("volume {volume} was removed while the container was created")));
                 }
             }
+            for (volume, snapshot) in container.snapshots() {
+                self.volumes.snapshot(volume, snapshot)?;
+            }
             if let Some(other) = tx.by_name::<Container>(&asked_name)? {
                 return Err(name_taken(&asked_name, &other.id));
             }

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use stead_base::time::Time;
 use stead_layer::writable;
+use stead_mount::names::split_snapshot;
 use stead_mount::parse::{self, VolumesFrom};
 use stead_mount::plan::{self, Inputs};
 use stead_mount::{HostProbe, Mount, MountPoint, MountType, Over, lower_all};
@@ -60,6 +61,9 @@ impl Engine {
     }
 
     fn claim_volume(&self, point: &mut MountPoint, made: &mut Vec<String>, warnings: &mut Vec<String>) -> Result<()> {
+        if let (volume, Some(snapshot)) = split_snapshot(&point.name.clone()) {
+            return self.claim_snapshot(point, volume, snapshot);
+        }
         // An inherited volume has its name already, and its options are its own affair.
         let inherited = !point.source.is_empty() && !point.name.is_empty();
         let options = point.spec.volume_options.clone().unwrap_or_default();
@@ -93,6 +97,20 @@ impl Engine {
             self.emit_volume(name, "create", &[("driver", &created.volume.driver)]);
             made.push(name.to_owned());
         }
+        Ok(())
+    }
+
+    /// `VOL@SNAP`: there already, read-only, and nothing is copied into it.
+    fn claim_snapshot(&self, point: &mut MountPoint, volume: &str, snapshot: &str) -> Result<()> {
+        if point.mode.split(',').any(|word| word == "rw") {
+            return Err(Failure::invalid(format!("{volume}@{snapshot} is a snapshot, which is only mounted read-only"))
+                .with_hint(format!("leave rw out, or make a volume of it: 'stead volume clone {volume}@{snapshot} NEW'")));
+        }
+        self.volumes.snapshot(volume, snapshot)?;
+        (point.rw, point.copy_data) = (false, false);
+        let path = self.volumes.snapshot_path(volume, snapshot).display().to_string();
+        let name = point.name.clone();
+        point.set_volume(&name, stead_volume::LOCAL, &path);
         Ok(())
     }
 
@@ -152,7 +170,11 @@ impl Engine {
         self.populate(container, When::Start)?;
         let mut points = container.mounts.clone();
         for point in points.iter_mut().filter(|p| p.kind == MountType::Volume && !p.name.is_empty()) {
-            let path = self.volumes.mount(&point.name, &container.id).inspect_err(|_failure| drop(self.let_go_of_volumes(container)))?;
+            let mounted = match split_snapshot(&point.name) {
+                (volume, Some(snapshot)) => self.volumes.snapshot(volume, snapshot).map(|_| self.volumes.snapshot_path(volume, snapshot)),
+                (volume, None) => self.volumes.mount(volume, &container.id),
+            };
+            let path = mounted.inspect_err(|_failure| drop(self.let_go_of_volumes(container)))?;
             point.source = path.display().to_string();
             point.rw &= !read_only.contains(&point.name);
         }

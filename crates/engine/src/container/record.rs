@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use stead_base::time::Time;
+use stead_mount::names::split_snapshot;
 use stead_mount::{MountPoint, MountType};
 use stead_network::Mode;
 use stead_store::{Record, Ref};
@@ -64,8 +65,18 @@ impl Record for Container {
 impl Container {
     /// The names of the volumes it mounts, those that keep what is written over another mount included.
     pub(crate) fn volumes(&self) -> impl Iterator<Item = &str> {
+        // A mounted snapshot holds its volume.
         let mounted = self.mounts.iter().filter(|m| m.kind == MountType::Volume && !m.name.is_empty()).map(|m| m.name.as_str());
-        mounted.chain(self.mounts.iter().filter_map(MountPoint::overlay_volume))
+        mounted.map(|name| split_snapshot(name).0).chain(self.mounts.iter().filter_map(MountPoint::overlay_volume))
+    }
+
+    /// The snapshots it mounts: volume and snapshot.
+    pub(crate) fn snapshots(&self) -> impl Iterator<Item = (&str, &str)> {
+        let points = self.mounts.iter().filter(|m| m.kind == MountType::Volume);
+        points.filter_map(|m| match split_snapshot(&m.name) {
+            (volume, Some(snapshot)) => Some((volume, snapshot)),
+            _ => None,
+        })
     }
 
     /// The networks it is in, by what its record calls them, the one of `eth0` first.

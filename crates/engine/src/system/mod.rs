@@ -10,4 +10,5 @@ pub mod login;
 pub mod migrate_from;
 pub mod prune;
 mod repair;
+pub mod run_due;
 mod sweep;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use stead_mount::Access;
 use stead_volume::Update;
+use stead_volume::schedule::Plan;
 
 use super::VolumeView;
-use crate::{Engine, Result};
+use crate::{Engine, Failure, Result};
 
 impl Engine {
     /// Sets and takes away labels. Containers that use the volume do not notice.
@@ -20,6 +21,7 @@ impl Engine {
         labels_gone: Vec<String>,
         access: Option<Access>,
     ) -> Result<VolumeView> {
+        Plan::of(|key| labels.get(key)).map_err(Failure::invalid)?;
         let (volume, is_changed) = self.volumes.update(name, &Update { labels, labels_gone, access, protected: None })?;
         if is_changed {
             self.emit_volume(name, "update", &[("driver", &volume.driver)]);

@@ -26,6 +26,8 @@ pub struct SnapshotRequest {
     pub labels: BTreeMap<String, String>,
     /// Who wants it.
     pub why: Why,
+    /// The group that it is taken with.
+    pub group: Option<String>,
 }
 
 /// A snapshot on its way. Dropped unpublished, nothing of it stays. Holds the volume's lock: nobody removes, fills or snapshots it meanwhile.
@@ -81,6 +83,7 @@ impl Volumes {
             created_at: now,
             method,
             why: request.why,
+            group: request.group.clone(),
             labels: request.labels.clone(),
             bytes: None,
             entries: None,
@@ -155,6 +158,18 @@ impl Volumes {
 }
 
 impl Pending {
+    /// The volume's name.
+    #[must_use]
+    pub fn volume(&self) -> &str {
+        &self.volume.name
+    }
+
+    /// The name it will have.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.snapshot.name
+    }
+
     /// How it is made.
     #[must_use]
     pub fn method(&self) -> Method {

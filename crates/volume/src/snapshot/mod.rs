@@ -5,6 +5,7 @@
 
 pub(crate) mod content;
 mod create;
+mod group;
 mod inspect;
 mod list;
 pub(crate) mod manifest;
@@ -24,6 +25,7 @@ use stead_base::time::Time;
 use crate::{Result, Volumes};
 
 pub use create::{Pending, SnapshotRequest};
+pub use group::Group;
 pub use method::Method;
 
 pub(crate) use create::time_name;
@@ -81,6 +83,9 @@ pub struct Snapshot {
     /// Who wanted it.
     #[serde(default)]
     pub why: Why,
+    /// The group of snapshots of the same instant that it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
     /// Labels, as given at creation.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub labels: BTreeMap<String, String>,

@@ -84,6 +84,7 @@ fn guess(home: &Path, name: &str) -> Option<Snapshot> {
         created_at: Time::from_nanos(i128::from(found.mtime()) * 1_000_000_000 + i128::from(found.mtime_nsec())),
         method,
         why: Why::Manual,
+        group: None,
         labels: Default::default(),
         bytes: None,
         entries: None,

@@ -36,6 +36,9 @@ pub const PRESSURE: &str = "trash.pressure";
 /// How long containers may stand still for a snapshot.
 pub const FREEZE_LIMIT: &str = "snapshot.freeze-limit";
 
+/// How long a container's hook may take before or after a snapshot.
+pub const HOOK_LIMIT: &str = "snapshot.hook-limit";
+
 /// Everything that can be set, by name.
 pub const KEYS: &[Key] = &[
     Key {
@@ -44,6 +47,7 @@ pub const KEYS: &[Key] = &[
         about: "how long containers may stand still for a snapshot before it is given up",
         check: check_limit,
     },
+    Key { name: HOOK_LIMIT, default: "60s", about: "how long a container's hook may take before or after a snapshot", check: check_limit },
     Key { name: KEEP_ANONYMOUS, default: "1d", about: "how long a removed anonymous volume can be had back", check: check_age },
     Key { name: KEEP_NAMED, default: "7d", about: "how long a removed volume with a name can be had back", check: check_age },
     Key {

@@ -1,6 +1,7 @@
 //! Snapshots of volumes: one verb a file.
 
 mod create;
+pub mod hook;
 mod inspect;
 mod list;
 mod remove;
@@ -13,6 +14,7 @@ use stead_volume::Snapshot;
 
 use crate::Engine;
 
+pub use create::GroupRequest;
 pub use stead_volume::SnapshotRequest;
 
 /// A snapshot as the API shows it.
@@ -40,6 +42,15 @@ pub struct SnapshotView {
     /// How long those who use the volume stood still, in milliseconds; only in the answer to its creation, and only if there were any.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pause_ms: Option<f64>,
+    /// What it has in common with the other snapshots that were taken at the same instant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// Not all of its group are there yet: they are being published, or that was interrupted and the next repair removes them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub incomplete: bool,
+    /// Hooks that failed after it; only in the answer to its creation.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 impl Engine {
@@ -57,6 +68,9 @@ impl Engine {
             labels: (!snapshot.labels.is_empty()).then(|| snapshot.labels.clone()),
             mountpoint: self.volumes.snapshot_path(volume, &snapshot.name).display().to_string(),
             pause_ms: None,
+            group: snapshot.group.clone(),
+            incomplete: self.volumes.is_incomplete(snapshot),
+            warnings: Vec::new(),
         }
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use stead_base::Kind;
 use stead_monitor::Client;
-use stead_mount::MountType;
+use stead_mount::{MountPoint, MountType};
 
 use crate::container::record::Container;
 use crate::system::config::{Config, FREEZE_LIMIT};
@@ -61,6 +61,19 @@ impl Engine {
     fn freeze_limit(&self) -> Result<Duration> {
         let nanos = Config::read(&self.root)?.age(FREEZE_LIMIT)?;
         Ok(Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX)))
+    }
+
+    /// The containers that run and may write to one of the volumes, by id.
+    pub(super) fn running_writers(&self, volumes: &[&str]) -> Result<Vec<Container>> {
+        let mut running = Vec::new();
+        for id in self.writers(volumes)? {
+            if let Ok(container) = self.container(&id)
+                && self.now(&id).is_alive()
+            {
+                running.push(container);
+            }
+        }
+        Ok(running)
     }
 
     fn has_writers(&self, volumes: &[&str]) -> Result<bool> {
@@ -138,5 +151,8 @@ fn not_still(failure: &Failure, limit: Duration) -> Failure {
 }
 
 fn may_write(container: &Container, volume: &str) -> bool {
-    container.mounts.iter().any(|point| point.kind == MountType::Volume && point.rw && point.name == volume)
+    let writes = |point: &MountPoint| {
+        (point.kind == MountType::Volume && point.rw && point.name == volume) || point.overlay_volume() == Some(volume)
+    };
+    container.mounts.iter().any(writes)
 }
