@@ -5,6 +5,7 @@ use std::os::fd::AsFd as _;
 use std::sync::Arc;
 use std::time::Duration;
 
+use stead_base::time::Time;
 use stead_engine::Engine;
 use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::signal::unix::{SignalKind, signal};
@@ -26,6 +27,10 @@ const GRACE: Duration = Duration::from_secs(2);
 const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long nobody must have asked for anything before the server rests. Longer than idle threads are kept.
 const QUIET: Duration = Duration::from_secs(3);
+/// How often it is looked for schedules that others have made.
+const LOOK: Duration = Duration::from_secs(60);
+/// However often something is due.
+const LEAST: Duration = Duration::from_millis(500);
 /// After a failed accept: out of descriptors or memory, somebody will close something.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -70,7 +75,7 @@ async fn hold(engine: Arc<Engine>, listeners: Vec<Listener>, rest: fn()) -> io::
     let (stop, stopping) = watch::channel(false);
     let (present, mut absent) = mpsc::channel(1);
     let hall = Hall { engine, stopping, present };
-    let mut accepting = vec![tokio::spawn(rest_when_quiet(rest))];
+    let mut accepting = vec![tokio::spawn(rest_when_quiet(rest)), tokio::spawn(run_schedules(Arc::clone(&hall.engine), rest))];
     for listener in listeners {
         let hall = hall.clone();
         accepting.push(match listener {
@@ -96,6 +101,24 @@ async fn hold(engine: Arc<Engine>, listeners: Vec<Listener>, rest: fn()) -> io::
     // Empty: nobody holds the other end.
     drop(tokio::time::timeout(GRACE, absent.recv()).await);
     Ok(())
+}
+
+/// Does what schedules ask for when it is due, and looks once a minute whether anybody has made one.
+async fn run_schedules(engine: Arc<Engine>, rest: fn()) {
+    loop {
+        let engine = Arc::clone(&engine);
+        // A failure is tried again; of one volume it hinders no other.
+        let done = tokio::task::spawn_blocking(move || engine.system_run_due()).await;
+        let report = done.ok().and_then(Result::ok).unwrap_or_default();
+        if !report.taken.is_empty() {
+            drop(tokio::task::spawn_blocking(rest).await);
+        }
+        let due = report.next.as_deref().and_then(Time::parse).map_or(LOOK, |next| {
+            let nanos = u64::try_from(next.since(Time::now())).unwrap_or(0);
+            Duration::from_nanos(nanos).clamp(LEAST, LOOK)
+        });
+        tokio::time::sleep(due).await;
+    }
 }
 
 /// Between two looks without a request in between, after there was one.

@@ -5,6 +5,7 @@ mod df;
 mod events;
 mod info;
 mod ping;
+mod run_due;
 mod version;
 
 use hyper::Method;
@@ -21,4 +22,5 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::GET, "/system/df", df::get).since(Version(1, 25)),
     route(Method::POST, "/auth", auth::post),
     route(Method::GET, "/events", events::get),
+    route(Method::POST, "/stead/system/run-due", run_due::post),
 ];

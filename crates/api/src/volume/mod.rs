@@ -36,6 +36,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::GET, "/stead/volumes/{name}/snapshots", snapshot::ls::get),
     route(Method::GET, "/stead/volumes/{name}/snapshots/{snapshot}", snapshot::inspect::get),
     route(Method::POST, "/stead/volumes/{name}/clone", clone::post),
+    route(Method::POST, "/stead/volumes/snapshots", snapshot::create::post_group),
     route(Method::POST, "/stead/volumes/{name}/snapshots", snapshot::create::post),
     route(Method::POST, "/stead/volumes/{name}/rollback", rollback::post),
     route(Method::DELETE, "/stead/volumes/{name}/snapshots/{snapshot}", snapshot::rm::delete),

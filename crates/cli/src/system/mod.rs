@@ -10,6 +10,7 @@ mod login;
 mod logout;
 mod migrate_from;
 mod prune;
+mod run_due;
 mod service;
 mod version;
 
@@ -34,6 +35,7 @@ pub(crate) static SYSTEM: Command = Command {
         &INFO,
         &migrate_from::MIGRATE_FROM,
         &prune::PRUNE,
+        &run_due::RUN_DUE,
         &service::SERVICE,
     ]),
     ..Command::NEW

@@ -10,6 +10,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
 
+use super::schedule::{self, KEEP_FLAG, SCHEDULE_FLAG};
 use super::update::check_access;
 
 pub(super) static CREATE: Command = Command {
@@ -23,9 +24,11 @@ pub(super) static CREATE: Command = Command {
         text("driver", Some('d'), "Specify volume driver name").or("\"local\"").offers(Completes::Words(&["local"])),
         value("access", None, "mode", check_access, "Who may use it at the same time (shared, single-writer, exclusive or read-only)")
             .offers(Completes::Words(&["shared", "single-writer", "exclusive", "read-only"])),
+        KEEP_FLAG,
         value("label", None, "list", check_label, "Set metadata for a volume"),
         text("name", None, "Specify volume name").hidden(),
         value("opt", Some('o'), "map", any, "Set driver specific options").or("map[]"),
+        SCHEDULE_FLAG,
         text("availability", None, "Cluster Volume availability").hidden(),
         text("group", None, "Cluster Volume group").hidden(),
         text("limit-bytes", None, "Maximum size of the Cluster Volume").hidden(),
@@ -43,6 +46,10 @@ pub(super) static CREATE: Command = Command {
         ("A memory-backed volume of 64 MB", "stead volume create -o type=tmpfs -o device=tmpfs -o o=size=64m cache"),
         ("A directory of the host under a name", "stead volume create -o type=none -o o=bind -o device=/srv/www www"),
         ("A database's, which two must never open at once", "stead volume create --access single-writer pgdata"),
+        (
+            "Snapshots every hour, of which a day, a week and a month are kept",
+            "stead volume create --schedule @hourly --keep 24h,7d,4w data",
+        ),
         ("An NFS export", "stead volume create -o type=nfs -o o=addr=10.0.0.5,rw -o device=:/export data"),
     ],
     act: Act::Run(run),
@@ -72,10 +79,12 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         return Err(Failure::plain(1, "conflicting options: cannot specify a volume-name through both --name and as a positional arg"));
     }
     let map = |flag: &str| -> BTreeMap<String, String> { matches.list(flag).map(stead_base::label::split).collect() };
+    let mut labels = map("label");
+    schedule::labels(matches, &mut labels);
     let request = CreateRequest {
         name: named.map(str::to_owned).or_else(|| matches.args.first().cloned()).unwrap_or_default(),
         driver: matches.text("driver").unwrap_or_default().to_owned(),
-        labels: map("label"),
+        labels,
         options: map("opt"),
         access: super::update::access(matches).unwrap_or_default(),
         ..CreateRequest::default()

@@ -9,6 +9,7 @@ pub(crate) mod prune;
 mod rename;
 mod rm;
 mod rollback;
+mod schedule;
 mod snapshot;
 mod trash;
 mod undelete;

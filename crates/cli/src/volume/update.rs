@@ -6,6 +6,8 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
 
+use super::schedule::{self, KEEP_FLAG, SCHEDULE_FLAG};
+
 pub(super) static UPDATE: Command = Command {
     name: "update",
     usage: "[OPTIONS] [VOLUME]",
@@ -16,20 +18,27 @@ pub(super) static UPDATE: Command = Command {
         text("availability", None, "Cluster Volume availability (\"active\", \"pause\", \"drain\")").or("\"active\""),
         value("access", None, "mode", check_access, "Who may use it at the same time (shared, single-writer, exclusive or read-only)")
             .offers(Completes::Words(&["shared", "single-writer", "exclusive", "read-only"])),
+        KEEP_FLAG,
         value("label", None, "list", check_label, "Set a label, or change its value"),
         list("label-rm", None, "Take the label with this key away"),
+        SCHEDULE_FLAG,
     ]],
     arity: Arity::Exactly(1),
     completes: Completes::Volumes,
-    examples: &[("One label comes, one goes", "stead volume update --label tier=gold --label-rm draft data")],
+    examples: &[
+        ("One label comes, one goes", "stead volume update --label tier=gold --label-rm draft data"),
+        ("Snapshots every night, ten of them kept", "stead volume update --schedule '30 2 * * *' --keep 10 data"),
+        ("No more of them", "stead volume update --schedule '' data"),
+    ],
     act: Act::Run(run),
     ..Command::NEW
 };
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
-    let labels: std::collections::BTreeMap<String, String> = matches.list("label").map(stead_base::label::split).collect();
+    let mut labels: std::collections::BTreeMap<String, String> = matches.list("label").map(stead_base::label::split).collect();
     let access = access(matches);
-    let gone: Vec<String> = matches.list("label-rm").map(str::to_owned).collect();
+    let mut gone: Vec<String> = matches.list("label-rm").map(str::to_owned).collect();
+    gone.extend(schedule::labels(matches, &mut labels));
     if matches.text("availability").is_some() || (labels.is_empty() && gone.is_empty() && access.is_none()) {
         return Err(Failure::error("volume update only valid for cluster volumes, but swarm is unavailable")
             .with_hint("--access says who may use a volume at the same time, --label and --label-rm change the labels of a volume"));

@@ -1,9 +1,10 @@
-//! `POST /stead/volumes/{name}/snapshots`.
+//! `POST /stead/volumes/{name}/snapshots`, and of a whole group `POST /stead/volumes/snapshots`.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use stead_engine::volume::snapshot::SnapshotRequest;
+use stead_engine::Failure;
+use stead_engine::volume::snapshot::{GroupRequest, SnapshotRequest};
 
 use crate::ask::Ask;
 use crate::reply::Reply;
@@ -14,6 +15,8 @@ use crate::route::Answer;
 struct Body {
     name: Option<String>,
     labels: Option<BTreeMap<String, String>>,
+    hook: bool,
+    group: Option<String>,
 }
 
 pub(in crate::volume) fn post(ask: &mut Ask) -> Answer {
@@ -24,5 +27,15 @@ pub(in crate::volume) fn post(ask: &mut Ask) -> Answer {
         labels: body.labels.unwrap_or_default(),
         ..SnapshotRequest::default()
     };
-    Ok(Reply::json(201, &ask.engine().volume_snapshot_create(&request)?))
+    Ok(Reply::json(201, &ask.engine().volume_snapshot_hooked(&request, body.hook)?))
+}
+
+pub(in crate::volume) fn post_group(ask: &mut Ask) -> Answer {
+    let body: Body = ask.json()?;
+    let Some(group) = body.group.filter(|group| !group.is_empty()) else {
+        return Err(Failure::invalid("Group must name a Compose project or a label"));
+    };
+    let request =
+        GroupRequest { group, name: body.name.filter(|name| !name.is_empty()), labels: body.labels.unwrap_or_default(), hook: body.hook };
+    Ok(Reply::json(201, &ask.engine().volume_snapshot_group(&request)?))
 }

@@ -18,6 +18,7 @@ pub(super) static INSTALL: Command = Command {
     about: "Write the units for systemd and enable them",
     long: "stead.socket listens for clients of the Engine API and starts stead.service (`stead serve`) for the first of them;\n\
            stead-restart.service brings back the containers of the restart policies always and unless-stopped when the machine comes up.\n\
+           stead-run-due.timer takes the snapshots that volumes' schedules ask for (`stead system run-due`).\n\
            The units use this very program and the --root and --run-root of this command. Doing it again changes nothing, or updates them.",
     flags: &[&[DIR]],
     arity: Arity::Exactly(0),
@@ -39,6 +40,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         }
         systemd::systemctl(&["enable", "--now", "stead.socket"])?;
         systemd::systemctl(&["enable", "stead-restart.service"])?;
+        systemd::systemctl(&["enable", "--now", "stead-run-due.timer"])?;
         output::line(&format!("Enabled {}; clients connect to {}", ENABLED.join(" and "), context.run_root.join("stead.sock").display()))?;
     } else {
         let place = place.dir.display();

@@ -20,7 +20,7 @@ pub(super) struct Unit {
 }
 
 /// The units that are enabled; the service is started by its socket.
-pub(super) const ENABLED: [&str; 2] = ["stead.socket", "stead-restart.service"];
+pub(super) const ENABLED: [&str; 3] = ["stead.socket", "stead-restart.service", "stead-run-due.timer"];
 
 /// All units for this engine, with the binary that runs now.
 ///
@@ -34,6 +34,8 @@ pub(super) fn all(context: &Context) -> Result<Vec<Unit>, Failure> {
         Unit { name: "stead.socket", text: socket_unit(&plain(&socket)?, group()) },
         Unit { name: "stead.service", text: serve_unit(&engine) },
         Unit { name: "stead-restart.service", text: restart_unit(&engine) },
+        Unit { name: "stead-run-due.service", text: run_due_unit(&engine) },
+        Unit { name: "stead-run-due.timer", text: run_due_timer() },
     ])
 }
 
@@ -58,6 +60,22 @@ fn restart_unit(engine: &str) -> String {
         "{MARK}[Unit]\nDescription=Containers of Stead whose restart policy brings them back\nAfter=network-online.target local-fs.target\nWants=network-online.target\n\n\
          [Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart={engine} start --all {POLICIES}\nKillMode=process\nDelegate=yes\nTasksMax=infinity\nLimitNOFILE=1048576\nTimeoutStartSec=infinity\n\n\
          [Install]\nWantedBy=multi-user.target\n"
+    )
+}
+
+/// A missed run needs no `Persistent=`: run-due itself makes up for it.
+fn run_due_timer() -> String {
+    format!(
+        "{MARK}[Unit]\nDescription=Snapshots of Stead's volumes by their schedules\n\n\
+         [Timer]\nOnCalendar=minutely\nOnBootSec=1min\nAccuracySec=10s\n\n\
+         [Install]\nWantedBy=timers.target\n"
+    )
+}
+
+fn run_due_unit(engine: &str) -> String {
+    format!(
+        "{MARK}[Unit]\nDescription=Snapshots of Stead's volumes that are due\nAfter=local-fs.target\n\n\
+         [Service]\nType=oneshot\nExecStart={engine} system run-due\nIOSchedulingClass=best-effort\nIOSchedulingPriority=6\nNice=5\n"
     )
 }
 

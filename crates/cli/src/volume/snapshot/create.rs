@@ -1,47 +1,78 @@
 //! `stead volume snapshot create`.
 
-use stead_engine::volume::snapshot::SnapshotRequest;
+use stead_engine::volume::snapshot::{GroupRequest, SnapshotRequest, SnapshotView};
 use stead_mount::names::split_snapshot;
 
-use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch, value};
+use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch, text, value};
 use crate::container::options::values::check_label;
 use crate::context::Context;
+use crate::failure::Failure;
 use crate::output;
 
 pub(super) static CREATE: Command = Command {
     name: "create",
-    usage: "[OPTIONS] VOLUME [NAME]",
-    about: "Take a snapshot of a volume",
+    usage: "[OPTIONS] VOLUME|--group GROUP [NAME]",
+    about: "Take a snapshot of a volume, or of all of a project at one instant",
     long: "Prints VOLUME@NAME; without NAME it is the time. Containers that use the volume go on running: they stand still for the moment in\n\
-           which the state is taken, and how long that was is printed to stderr. What is printed survives a power cut.",
+           which the state is taken, and how long that was is printed to stderr. What is printed survives a power cut.\n\
+           --group takes all volumes of a Compose project, or all with a label, at one instant: all of them or none.\n\
+           --hook runs what the label stead.snapshot.pre of a running container that uses it says, inside of it, and stead.snapshot.post\n\
+           afterwards, whatever came of it; where the first fails, no snapshot is taken.",
     flags: &[&[
+        text("group", None, "Take all volumes of this Compose project, or with this label (KEY or KEY=VALUE)"),
+        switch("hook", None, "Run the hooks that the labels of the containers name"),
         value("label", None, "list", check_label, "Set metadata for the snapshot"),
         switch("quiet", Some('q'), "Do not print the pause"),
     ]],
-    arity: Arity::Between(1, 2),
+    arity: Arity::Between(0, 2),
     completes: Completes::Volumes,
     examples: &[
         ("Before an upgrade", "stead volume snapshot create pgdata before-18"),
         ("Named by the time", "stead volume snapshot create pgdata"),
+        ("A whole project, with what its databases do before", "stead volume snapshot create --group shop --hook nightly"),
     ],
     act: Act::Run(run),
     ..Command::NEW
 };
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
-    let (volume, named) = split_snapshot(matches.args.first().map_or("", String::as_str));
+    let labels = matches.list("label").map(stead_base::label::split).collect();
+    let hook = matches.on("hook");
+    let quiet = matches.on("quiet");
+    if let Some(group) = matches.filled("group") {
+        let name = match matches.args.as_slice() {
+            [] => None,
+            [name] => Some(name.clone()),
+            _ => return Err(Failure::plain(1, "conflicting options: --group says which volumes, so that only a NAME can follow")),
+        };
+        let request = GroupRequest { group: group.to_owned(), name, labels, hook };
+        return tell(&context.engine()?.volume_snapshot_group(&request)?, quiet);
+    }
+    let Some(first) = matches.args.first() else {
+        return Err(Failure::plain(1, "say which volume, or --group with a project or a label"));
+    };
+    let (volume, named) = split_snapshot(first);
     let request = SnapshotRequest {
         volume: volume.to_owned(),
         name: matches.args.get(1).map(String::as_str).or(named).map(str::to_owned),
-        labels: matches.list("label").map(stead_base::label::split).collect(),
+        labels,
         ..SnapshotRequest::default()
     };
-    let snapshot = context.engine()?.volume_snapshot_create(&request)?;
-    if let Some(pause) = snapshot.pause_ms
-        && !matches.on("quiet")
+    tell(&[context.engine()?.volume_snapshot_hooked(&request, hook)?], quiet)
+}
+
+fn tell(taken: &[SnapshotView], quiet: bool) -> Outcome {
+    let of = if let [_, _, ..] = taken { format!("{} snapshots", taken.len()) } else { "Snapshot".to_owned() };
+    if let Some(pause) = taken.first().and_then(|snapshot| snapshot.pause_ms)
+        && !quiet
     {
-        output::warn(&format!("Snapshot taken; paused {pause:.1} ms"));
+        output::warn(&format!("{of} taken; paused {pause:.1} ms"));
     }
-    output::line(&format!("{}@{}", snapshot.volume, snapshot.name))?;
+    for snapshot in taken {
+        for warning in &snapshot.warnings {
+            output::warn(&format!("WARNING: {warning}"));
+        }
+        output::line(&format!("{}@{}", snapshot.volume, snapshot.name))?;
+    }
     Ok(0)
 }

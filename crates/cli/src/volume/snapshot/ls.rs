@@ -39,6 +39,7 @@ const LAYOUT: Layout = Layout {
         ("Why", "WHY"),
         ("Size", "SIZE"),
         ("Entries", "ENTRIES"),
+        ("Group", "GROUP"),
         ("Labels", "LABELS"),
         ("Mountpoint", "MOUNTPOINT"),
     ],
@@ -70,6 +71,10 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 
 fn row(one: SnapshotView) -> Row {
     let labels = one.labels.unwrap_or_default();
+    let mut group = one.group.unwrap_or_default();
+    if one.incomplete {
+        group.push_str(" (incomplete)");
+    }
     let known = |n: i64, show: fn(u64) -> String| u64::try_from(n).map_or_else(|_unknown| "N/A".to_owned(), show);
     let fields = vec![
         ("Volume", one.volume),
@@ -80,6 +85,7 @@ fn row(one: SnapshotView) -> Row {
         ("Why", one.why),
         ("Size", known(one.size, size::human)),
         ("Entries", known(one.entries, |n| n.to_string())),
+        ("Group", group),
         ("Labels", listing::labels(&labels)),
         ("Mountpoint", one.mountpoint),
     ];
