@@ -8,7 +8,7 @@ use stead_testkit::{Command, Sandbox, mounts_below, skip};
 /// How many places to die a test takes of each verb when it is not told to take all.
 const SAMPLE: usize = 40;
 
-fn ready() -> Option<Sandbox> {
+pub(crate) fn ready() -> Option<Sandbox> {
     if std::env::var_os("STEAD_TEST_ENGINE").is_some() {
         skip("the peer's daemon cannot be killed call by call");
         return None;

@@ -41,6 +41,8 @@ mod images;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod kill_undo;
+#[cfg(test)]
 mod migrate;
 #[cfg(test)]
 mod migrate_hostile;
