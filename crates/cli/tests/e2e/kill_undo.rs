@@ -56,7 +56,7 @@ fn volume_rename() {
     let command = s.cli().args(["volume", "rename", "data", "store"]);
     let used = || {
         filled(&s);
-        s.ok("create --name cc --network none -v data:/d --entrypoint cat layers /d/one");
+        s.ok("create --name cc --network none -v data:/d busybox cat /d/one");
     };
     at_every_call(&s, used, &command, |code, place| {
         let listed = s.ok("volume ls -q");
