@@ -167,6 +167,7 @@ fn become_runtime(
     stdio: &ChildStdio,
 ) -> Result<Never, LaunchError> {
     let refused = |error: stead_mount::ApplyError| LaunchError::setup(error.to_string());
+    stead_sys::credential::set_umask(crate::init::MOUNT_POINT_UMASK);
     namespace::make_root_private()?;
     hide_hybrid()?;
     let path = bundle.rootfs();

@@ -37,6 +37,9 @@ pub(crate) struct Job<'a> {
     pub(crate) reporter: Reporter,
 }
 
+/// For what is made on the way to mounts; the program gets its own.
+pub(crate) const MOUNT_POINT_UMASK: u32 = 0o022;
+
 /// Runs the child; returns the exit code of a birth that failed, or of the small init.
 pub(crate) fn run(job: Job<'_>) -> i32 {
     let reporter = job.reporter;
@@ -73,6 +76,8 @@ fn prepare(
         process::forget_arguments("stead-init")?;
     }
     join_groups(roots.group)?;
+    // The monitor's own would make the directories on the way to a mount root's alone.
+    stead_sys::credential::set_umask(MOUNT_POINT_UMASK);
     confinement.set_oom_score(reporter);
     process::setsid()?;
     enter_namespaces(plan)?;

@@ -178,6 +178,8 @@ fn keep(root: Prepared, rest: Vec<Prepared>, rootfs: &Mount, say: &Sender<Result
 
 fn build(root: Prepared, rest: Vec<Prepared>, rootfs: &Mount) -> Result<OwnedFd, ViewError> {
     kernel::unshare_mounts()?;
+    // With its mount table this thread has a mask of its own.
+    stead_sys::credential::set_umask(crate::init::MOUNT_POINT_UMASK);
     let place = PLACES.iter().find_map(|place| kernel::dir_handle(Path::new(place)).ok()).ok_or(ViewError::Thread)?;
     let tree = root.into_tree().ok_or(ViewError::Thread)?;
     kernel::attach(&tree, &place, Path::new("view"))?;

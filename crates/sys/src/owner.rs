@@ -43,23 +43,35 @@ pub fn give(handle: BorrowedFd<'_>, owner: Owner, subject: &Path) -> Result<u64>
             if (visit.stat.st_uid, visit.stat.st_gid) == (owner.uid, owner.gid) {
                 return Ok(());
             }
+            let Some(entry) = hold(visit, subject)? else { return Ok(()) };
             given += 1;
-            match chown(visit.dir, visit.name, owner, AtFlags::SYMLINK_NOFOLLOW) {
-                Err(Errno::NOENT) => Ok(()),
-                other => other.map_err(|e| Error::new("chown", subject.join(visit.path), e)),
-            }
+            chown(entry.as_fd(), owner).map_err(|e| Error::new("chown", subject.join(visit.path), e))
         })?;
     }
     // Last: whoever sees the root given sees all of it given.
     if (stat.st_uid, stat.st_gid) != (owner.uid, owner.gid) {
         given += 1;
-        chown(handle, c"", owner, AtFlags::EMPTY_PATH).map_err(|e| Error::new("chown", subject, e))?;
+        chown(handle, owner).map_err(|e| Error::new("chown", subject, e))?;
     }
     Ok(given)
 }
 
-fn chown(dir: BorrowedFd<'_>, name: &std::ffi::CStr, owner: Owner, flags: AtFlags) -> rustix::io::Result<()> {
-    fs::chownat(dir, name, Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)), flags)
+fn chown(handle: BorrowedFd<'_>, owner: Owner) -> rustix::io::Result<()> {
+    fs::chownat(handle, c"", Some(Uid::from_raw(owner.uid)), Some(Gid::from_raw(owner.gid)), AtFlags::EMPTY_PATH)
+}
+
+/// A handle of what a walk showed: of a link itself, and of nothing that is mounted there. None where it is gone by now or a mount point.
+///
+/// # Errors
+/// Any other refusal.
+pub(crate) fn hold(visit: &tree::Visit<'_>, subject: &Path) -> Result<Option<OwnedFd>> {
+    use std::os::unix::ffi::OsStrExt as _;
+    let name = Path::new(std::ffi::OsStr::from_bytes(visit.name.to_bytes()));
+    match crate::path::open_beneath_same_mount(visit.dir, name, OFlags::PATH | OFlags::NOFOLLOW, Mode::empty()) {
+        Ok(handle) => Ok(Some(handle)),
+        Err(error) if error.errno().is_some_and(|e| [Errno::NOENT, Errno::XDEV].iter().any(|x| x.raw_os_error() == e)) => Ok(None),
+        Err(error) => Err(Error::new("open", subject.join(visit.path), error.source)),
+    }
 }
 
 /// Gives the root of a detached mount to somebody; none leaves the one it has.

@@ -51,7 +51,14 @@ pub fn label_tree(handle: BorrowedFd<'_>, label: &str, subject: &Path) -> Result
     if rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir() {
         let root = owner::open_root(handle, subject)?;
         put(Place::File(root.as_fd()), subject)?;
-        tree::walk(&root, &mut |visit| put(Place::Name(visit.dir, visit.name), &subject.join(visit.path)))
+        tree::walk(&root, &mut |visit| {
+            let shown = subject.join(visit.path);
+            // A link has no handle by which attributes are set, and nothing can be mounted on it.
+            if rustix::fs::FileType::from_raw_mode(visit.stat.st_mode).is_symlink() {
+                return put(Place::Name(visit.dir, visit.name), &shown);
+            }
+            owner::hold(visit, subject)?.map_or(Ok(()), |entry| put(Place::Handle(entry.as_fd()), &shown))
+        })
     } else {
         put(Place::Handle(handle), subject)
     }

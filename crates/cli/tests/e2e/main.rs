@@ -55,6 +55,10 @@ mod networks;
 #[cfg(test)]
 mod networks_host;
 #[cfg(test)]
+mod ownership;
+#[cfg(test)]
+mod ownership_layers;
+#[cfg(test)]
 mod populate;
 #[cfg(test)]
 mod refusals;

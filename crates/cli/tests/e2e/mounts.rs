@@ -14,6 +14,15 @@ fn bind_read_only_and_a_file() {
 }
 
 #[test]
+fn directories_made_on_the_way_to_a_mount_are_everybodys_to_pass() {
+    let s = busybox();
+    let d = s.mkdir("d");
+    std::fs::write(d.join("f"), "one").unwrap();
+    let run = format!("run --rm -u 999 -v {}/f:/a/b/f -v deep:/c/d/e busybox sh -c 'cat /a/b/f; stat -c %a /a /a/b /c /c/d'", d.display());
+    assert_eq!(s.ok(&run), "one755\n755\n755\n755");
+}
+
+#[test]
 fn a_relative_source_is_the_clients() {
     let s = busybox();
     s.mkdir("here");
