@@ -7,6 +7,7 @@ use stead_base::Kind;
 
 use crate::extra::Extras;
 use crate::gotext::clean;
+use crate::names::split_snapshot;
 use crate::parse::tmpfs::{self, TmpfsError, request_options};
 use crate::point::{MountPoint, Propagation};
 use crate::request::{BindOptions, MountType};
@@ -141,6 +142,8 @@ fn extra(mount: &mut Mount, extras: &Extras) {
 fn labelled(point: &MountPoint) -> Option<Relabel> {
     let has = |word: &str| point.mode.split(',').any(|flag| flag == word);
     match point.kind {
+        // Nobody's to change.
+        MountType::Volume if split_snapshot(&point.spec.source).1.is_some() => None,
         MountType::Bind | MountType::Volume if has("Z") => Some(Relabel::Private),
         MountType::Bind | MountType::Volume if has("z") => Some(Relabel::Shared),
         _ => None,

@@ -2,6 +2,7 @@
 
 use crate::access::Access;
 use crate::gotext::{clean, is_local};
+use crate::names::split_snapshot;
 use crate::parse::tmpfs::request_options;
 use crate::point::Propagation;
 use crate::request::{MountRequest, MountType};
@@ -98,6 +99,9 @@ fn extras(request: &MountRequest) -> Result<(), Fault> {
     let Some(extras) = request.extras() else { return Ok(()) };
     if request.kind == MountType::Volume && extras.overlay.as_ref().is_some_and(|o| !o.volume.is_empty() && o.volume == request.source) {
         return Err(Fault::Extras("a volume cannot keep what is written over itself".to_owned()));
+    }
+    if request.kind == MountType::Volume && split_snapshot(&request.source).1.is_some() && (extras.chown || !extras.relabel.is_empty()) {
+        return Err(Fault::Extras("a snapshot is nobody's to change: use idmap".to_owned()));
     }
     extras.fault().map_or(Ok(()), |words| Err(Fault::Extras(words)))
 }

@@ -265,3 +265,31 @@ fn repair_of_damaged_records() {
         assert_eq!(left, [""; 0], "{place}");
     });
 }
+
+#[test]
+fn layer_over_a_mount() {
+    let Some(s) = ready() else { return };
+    let src = s.mkdir("src");
+    std::fs::write(src.join("f"), "text").unwrap();
+    std::os::unix::fs::chown(&src, Some(1000), Some(1001)).unwrap();
+    let mount = format!("type=bind,src={},dst=/d,overlay=changes", src.display());
+    let command = s.cli().args(["start", "-a", "box"]);
+    at_every_call(
+        &s,
+        || {
+            s.cli().args(["create", "--name", "box", "--network", "none", "--mount", &mount, "busybox", "true"]).run().ok();
+        },
+        &command,
+        |_code, place| {
+            s.x("rm -f box");
+            let look = s
+                .cli()
+                .args(["run", "--rm", "--network", "none", "--mount", &mount, "busybox", "sh", "-c"])
+                .arg("stat -c %u:%g /d; cat /d/f");
+            assert_eq!(look.run().ok().text(), "1000:1001\ntext", "{place}");
+            assert_eq!(names(&s.data("changes")), ["upper", "work"], "{place}");
+            s.ok("volume rm changes");
+            assert_eq!(names(&src), ["f"], "{place}");
+        },
+    );
+}

@@ -9,7 +9,7 @@ use stead_sys::owner::{self, Owner};
 use stead_sys::{selinux, statfs};
 
 use super::{ApplyError, at};
-use crate::extra::{IdMapping, IdRange, MATCH_USER};
+use crate::extra::{IdRange, MATCH_USER};
 use crate::value::{Mount, Relabel};
 
 /// Looks up a user of the container as `--user` names it; the empty word is the one it runs as.
@@ -144,13 +144,6 @@ const ENOSYS: i32 = 38;
 /// The error of a mount that needs a user where none is known.
 pub(super) fn nobody(_word: &str) -> Result<Owner, String> {
     Err("the mount needs the container's user, and there is no container".to_owned())
-}
-
-impl IdMapping {
-    /// Whether the container's user decides it.
-    pub fn is_of_user(&self) -> bool {
-        self.source == MATCH_USER
-    }
 }
 
 #[cfg(test)]

@@ -110,6 +110,11 @@ fn wrong_and_hostile_modes_have_dockers_words() {
         let wanted = format!("invalid volume specification: '{raw}': invalid mount config for type \"bind\": {words}");
         assert_eq!(short::linux_raw(&raw, "").unwrap_err().to_string(), wanted);
     }
+    for bad in ["U", "relabel=shared"] {
+        let error = short::linux_raw(&format!("vol@snap:/d:{bad}"), "").unwrap_err().to_string();
+        assert!(error.ends_with("a snapshot is nobody's to change: use idmap"), "{error}");
+    }
+    assert!(short::linux_raw("vol@snap:/d:ro,idmap", "").is_ok());
     for mode in ["idmap", "U", "O", "noexec", "upperdir=/u,workdir=/w"] {
         assert_eq!(volumes_from(&format!("c:{mode}")).unwrap_err().to_string(), format!("invalid mode: {mode}"));
     }
