@@ -1,7 +1,14 @@
 //! Volumes: one verb a file.
 
+mod archive;
+mod cat;
 mod clone;
 mod create;
+mod create_from;
+mod du;
+mod export;
+mod files;
+mod import;
 mod inspect;
 mod ls;
 mod protect;
@@ -28,6 +35,15 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/volumes/prune", prune::post).since(Version(1, 25)),
     route(Method::PUT, "/volumes/{name*}", update::put).since(Version(1, 42)),
     route(Method::DELETE, "/volumes/{name*}", rm::delete),
+    route(Method::POST, "/stead/volumes/create", create_from::post),
+    route(Method::HEAD, "/stead/volumes/{name}/archive", archive::head),
+    route(Method::GET, "/stead/volumes/{name}/archive", archive::get),
+    route(Method::PUT, "/stead/volumes/{name}/archive", archive::put),
+    route(Method::GET, "/stead/volumes/{name}/export", export::get),
+    route(Method::GET, "/stead/volumes/{name}/file", cat::get),
+    route(Method::GET, "/stead/volumes/{name}/files", files::get),
+    route(Method::POST, "/stead/volumes/{name}/import", import::post),
+    route(Method::GET, "/stead/volumes/{name}/usage", du::get),
     route(Method::GET, "/stead/volumes/trash", trash::ls::get),
     route(Method::GET, "/stead/volumes/trash/{id}/json", trash::inspect::get),
     route(Method::POST, "/stead/volumes/trash/empty", trash::empty::post),

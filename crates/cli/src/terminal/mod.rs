@@ -1,5 +1,6 @@
 //! The user's terminal: raw mode that is always given back, its size, the keys that detach, the signals that are passed on.
 
+pub(crate) mod progress;
 pub(crate) mod signals;
 
 use std::io;

@@ -1,7 +1,9 @@
 //! `stead volume create`.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
 
+use stead_engine::volume::CreateFrom;
 use stead_volume::CreateRequest;
 
 use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, any, text, value};
@@ -9,6 +11,7 @@ use crate::container::options::values::check_label;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::output;
+use crate::terminal::progress::{Counted, drawing};
 
 use super::schedule::{self, KEEP_FLAG, SCHEDULE_FLAG};
 use super::update::check_access;
@@ -19,12 +22,15 @@ pub(super) static CREATE: Command = Command {
     about: "Create a volume",
     long: "Prints the name; without VOLUME a random one is made, and the volume is anonymous.\n\
            A volume that exists is left as it is and its name is printed; where it differs from what is asked, a warning says how.\n\
+           With --from the volume has its content when it is there, and is not there when that fails; one of that name must not exist.\n\
            The local driver takes the options type, o and device of mount(8); they are used when a container first mounts the volume.",
     flags: &[&[
         text("driver", Some('d'), "Specify volume driver name").or("\"local\"").offers(Completes::Words(&["local"])),
         value("access", None, "mode", check_access, "Who may use it at the same time (shared, single-writer, exclusive or read-only)")
             .offers(Completes::Words(&["shared", "single-writer", "exclusive", "read-only"])),
         KEEP_FLAG,
+        text("from", None, "Fill it before it is there: dir:PATH, tar:FILE, image:REF[:PATH], volume:NAME[@SNAPSHOT]")
+            .offers(Completes::Files),
         value("label", None, "list", check_label, "Set metadata for a volume"),
         text("name", None, "Specify volume name").hidden(),
         value("opt", Some('o'), "map", any, "Set driver specific options").or("map[]"),
@@ -50,6 +56,7 @@ pub(super) static CREATE: Command = Command {
             "Snapshots every hour, of which a day, a week and a month are kept",
             "stead volume create --schedule @hourly --keep 24h,7d,4w data",
         ),
+        ("From a backup, a directory, an image", "stead volume create --from data.tar.zst data"),
         ("An NFS export", "stead volume create -o type=nfs -o o=addr=10.0.0.5,rw -o device=:/export data"),
     ],
     act: Act::Run(run),
@@ -89,6 +96,9 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         access: super::update::access(matches).unwrap_or_default(),
         ..CreateRequest::default()
     };
+    if let Some(from) = matches.filled("from") {
+        return create_from(context, request, from);
+    }
     let engine = context.engine()?;
     let (volume, warnings) = engine.volume_create(request)?;
     for warning in warnings {
@@ -96,5 +106,16 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     }
     output::line(&volume.name)?;
     crate::roles::sweep_later(&engine);
+    Ok(0)
+}
+
+fn create_from(context: &Context, request: CreateRequest, from: &str) -> Outcome {
+    let from = CreateFrom::parse(from)?;
+    let engine = context.engine()?;
+    let count = AtomicU64::new(0);
+    let volume = drawing("Creating", 0, &count, || {
+        engine.volume_create_from(request, &from, &mut Counted::new(std::io::stdin().lock(), &count), &count)
+    })?;
+    output::line(&volume.name)?;
     Ok(0)
 }

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::{Act, Arity, Command, Matches, Outcome, switch};
+use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch};
 use crate::context::Context;
+use crate::failure::Failure;
 use crate::format::rows::{self, Layout, Row, Wish};
 use crate::listing::{self, FILTER, FORMAT_LIST};
 use crate::output;
@@ -11,9 +12,10 @@ use crate::output;
 pub(super) static LS: Command = Command {
     name: "ls",
     aliases: &["list"],
-    usage: "[OPTIONS]",
-    about: "List volumes",
-    long: "Filters: dangling=true|false (no container refers to it), driver=NAME, label=KEY[=VALUE], label!=KEY[=VALUE], name=PART.",
+    usage: "[OPTIONS] [VOLUME[@SNAPSHOT]:PATH]",
+    about: "List volumes, or the files in one",
+    long: "With VOLUME:PATH, what lies in that directory of a volume; no container is needed for it.\n\
+           Filters: dangling=true|false (no container refers to it), driver=NAME, label=KEY[=VALUE], label!=KEY[=VALUE], name=PART.",
     also: &["stead volume ls", "stead volume list"],
     flags: &[&[
         switch("cluster", None, "Display only cluster volumes").hidden(),
@@ -21,10 +23,12 @@ pub(super) static LS: Command = Command {
         FORMAT_LIST,
         switch("quiet", Some('q'), "Only display volume names"),
     ]],
-    arity: Arity::Exactly(0),
+    arity: Arity::AtMost(1),
+    completes: Completes::Volumes,
     examples: &[
         ("Volumes that no container uses", "stead volume ls -f dangling=true"),
         ("Names and mount points", "stead volume ls --format '{{.Name}}: {{.Mountpoint}}'"),
+        ("What lies in one", "stead volume ls data:/uploads"),
         ("Which are protected", "stead volume ls --format 'table {{.Name}}\\t{{.Protected}}'"),
     ],
     act: Act::Run(run),
@@ -51,6 +55,17 @@ const LAYOUT: Layout = Layout {
 };
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
+    if let Some(text) = matches.args.first() {
+        if !text.contains(':') {
+            return Err(Failure::plain(
+                1,
+                format!(
+                    "volume ls takes no name: 'stead volume ls {text}:/' lists what is in it, 'stead volume inspect {text}' describes it"
+                ),
+            ));
+        }
+        return super::files::run(context, matches, text);
+    }
     let mut list = context.engine()?.volume_list(&listing::filters(matches)?)?;
     for warning in &list.warnings {
         output::warn(&format!("WARNING: {warning}"));

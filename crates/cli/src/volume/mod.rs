@@ -1,7 +1,13 @@
 //! `stead volume`: one verb a file.
 
+mod cat;
 mod clone;
+mod cp;
 mod create;
+mod du;
+mod export;
+mod files;
+mod import;
 mod inspect;
 mod ls;
 mod protect;
@@ -26,8 +32,13 @@ pub(crate) static VOLUME: Command = Command {
     usage: "COMMAND",
     about: "Manage volumes",
     act: Act::Group(&[
+        &cat::CAT,
         &clone::CLONE,
+        &cp::CP,
         &create::CREATE,
+        &du::DU,
+        &export::EXPORT,
+        &import::IMPORT,
         &inspect::INSPECT,
         &ls::LS,
         &protect::PROTECT,

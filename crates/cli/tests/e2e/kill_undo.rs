@@ -64,7 +64,10 @@ fn volume_rename() {
         whole(&s, &listed, place);
         // The container means the volume that is there: what it says, what keeps it and what it mounts.
         let said = s.inspect("cc");
-        assert_eq!((said["Mounts"][0]["Name"].as_str(), said["HostConfig"]["Binds"][0].as_str()), (Some(&*listed), Some(&*format!("{listed}:/d"))));
+        assert_eq!(
+            (said["Mounts"][0]["Name"].as_str(), said["HostConfig"]["Binds"][0].as_str()),
+            (Some(&*listed), Some(&*format!("{listed}:/d")))
+        );
         s.x(&format!("volume rm -f --now {listed}")).exits(1).says("volume is in use");
         assert_eq!(s.ok("start -a cc"), "one", "{place}");
         s.ok("rm cc");

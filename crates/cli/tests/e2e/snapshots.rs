@@ -8,7 +8,7 @@ use stead_testkit::{Command, Disk, Fs, Sandbox, skip};
 const PLACES: [(Fs, u64, &str); 3] = [(Fs::Ext4, 96, "copy"), (Fs::Xfs, 320, "reflink"), (Fs::Btrfs, 320, "subvolume")];
 
 /// Runs `test` with a root on each file system.
-fn everywhere(test: impl Fn(&Sandbox, Fs, &str)) {
+pub(crate) fn everywhere(test: impl Fn(&Sandbox, Fs, &str)) {
     if std::env::var_os("STEAD_TEST_ENGINE").is_some() {
         return skip("the peer has no snapshots");
     }
@@ -19,12 +19,12 @@ fn everywhere(test: impl Fn(&Sandbox, Fs, &str)) {
     }
 }
 
-fn sh(dir: &Path, script: &str) -> String {
+pub(crate) fn sh(dir: &Path, script: &str) -> String {
     Command::new("sh").args(["-ec", script]).dir(dir).run().ok().text()
 }
 
 /// One of everything that a file system can hold.
-const EVERYTHING: &str = "
+pub(crate) const EVERYTHING: &str = "
     mkdir -m 0750 sub; echo text >sub/file; chown 1234:4321 sub sub/file; chmod 4711 sub/file
     ln sub/file sub/second; ln sub/file third; ln -s sub/file link; ln -s /nowhere dangling; chown -h 7:8 link
     mkfifo -m 0640 pipe; mknod device c 1 7; mknod disk b 7 99
@@ -37,7 +37,7 @@ line'; echo twin >twin1; echo twin >twin2; touch -d 2001-02-03T04:05:06 twin1 tw
     touch -h -d 1999-01-02T03:04:05.123456789 link random sub/file; touch -d 1998-07-06T05:04:03.2 sub deep .";
 
 /// Everything there is to know of a tree but the inode numbers.
-fn picture(dir: &Path) -> String {
+pub(crate) fn picture(dir: &Path) -> String {
     let mut seen = sh(
         dir,
         "find . -printf '%P|%y|%m|%U:%G|%T@|%l|' -exec stat -c '%t,%T' {} ';' | sort
@@ -51,7 +51,7 @@ fn picture(dir: &Path) -> String {
 
 /// Compares two pictures, and says where they differ.
 #[track_caller]
-fn same(seen: &str, wanted: &str, what: &str) {
+pub(crate) fn same(seen: &str, wanted: &str, what: &str) {
     let differ: Vec<_> = seen.lines().zip(wanted.lines()).filter(|(a, b)| a != b).take(5).collect();
     assert!(seen == wanted, "{what}: {differ:#?}");
 }
