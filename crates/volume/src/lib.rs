@@ -45,7 +45,7 @@ pub use record::{ANONYMOUS_LABEL, Extend, ImageFs, IoLimit, LOCAL, LastHolder, L
 pub use recover::Finding;
 pub use remove::{Removal, Removed};
 pub use removed::Kept;
-pub use snapshot::{Group, Method, Pending, Snapshot, SnapshotRequest, Why};
+pub use snapshot::{Damage, DiffRequest, Difference, Group, Happened, Method, Pending, Scrubbed, Snapshot, SnapshotRequest, Why};
 pub use undelete::Undeleted;
 pub use update::Update;
 pub use used::LastUse;

@@ -5,6 +5,7 @@
 
 pub(crate) mod content;
 mod create;
+mod diff;
 mod group;
 mod inspect;
 mod list;
@@ -14,7 +15,9 @@ mod note;
 mod recover;
 mod remove;
 pub(crate) mod scan;
+mod scrub;
 pub(crate) mod shared;
+mod side;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,8 +28,10 @@ use stead_base::time::Time;
 use crate::{Result, Volumes};
 
 pub use create::{Pending, SnapshotRequest};
+pub use diff::{DiffRequest, Difference, Happened};
 pub use group::Group;
 pub use method::Method;
+pub use scrub::{Damage, Scrubbed};
 
 pub(crate) use create::time_name;
 pub(crate) use method::{duplicate, fresh_data, open, restore};

@@ -14,7 +14,7 @@ use stead_sys::lock::Lock;
 use stead_sys::xattr::{self, Place};
 use stead_sys::{Error, Result, durable, tree};
 
-use super::super::manifest::{Digest, Kind, Meta, Stamp};
+use super::super::manifest::{Digest, Entry, Kind, Meta, Stamp};
 use super::super::scan::Attribute;
 
 /// Name of the store below an area.
@@ -80,6 +80,14 @@ impl Objects {
     pub(super) fn read_new(&self, new: &CString) -> Result<OwnedFd> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         fs::openat(&self.dir, &**new, flags, Mode::empty()).map_err(|e| Error::new("open", self.shown(new), e))
+    }
+
+    /// Takes the name of a damaged object away, so that no further snapshot links it. Those that have it keep it.
+    pub(crate) fn forget(&self, entry: &Entry) {
+        let Some(hash) = &entry.hash else { return };
+        let name = Name(key(&entry.meta, entry.xattrs.as_ref(), hash), entry.variant);
+        // What can not be unlinked is found by the next scrub again.
+        fs::unlinkat(&self.dir, &*name.path(), AtFlags::empty()).ok();
     }
 
     /// Takes a nameless object back.
