@@ -5,6 +5,7 @@ mod cat;
 mod clone;
 mod create;
 mod create_from;
+mod diff;
 mod du;
 mod export;
 mod files;
@@ -16,6 +17,7 @@ mod prune;
 mod rename;
 mod rm;
 mod rollback;
+mod scrub;
 mod snapshot;
 mod trash;
 mod undelete;
@@ -51,6 +53,8 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/stead/volumes/undelete", undelete::post),
     route(Method::GET, "/stead/volumes/{name}/snapshots", snapshot::ls::get),
     route(Method::GET, "/stead/volumes/{name}/snapshots/{snapshot}", snapshot::inspect::get),
+    route(Method::GET, "/stead/volumes/{name}/changes", diff::get),
+    route(Method::POST, "/stead/volumes/{name}/scrub", scrub::post),
     route(Method::POST, "/stead/volumes/{name}/clone", clone::post),
     route(Method::POST, "/stead/volumes/snapshots", snapshot::create::post_group),
     route(Method::POST, "/stead/volumes/{name}/snapshots", snapshot::create::post),

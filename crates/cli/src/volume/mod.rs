@@ -4,6 +4,7 @@ mod cat;
 mod clone;
 mod cp;
 mod create;
+mod diff;
 mod du;
 mod export;
 mod files;
@@ -16,6 +17,7 @@ mod rename;
 mod rm;
 mod rollback;
 mod schedule;
+mod scrub;
 mod snapshot;
 mod trash;
 mod undelete;
@@ -36,6 +38,7 @@ pub(crate) static VOLUME: Command = Command {
         &clone::CLONE,
         &cp::CP,
         &create::CREATE,
+        &diff::DIFF,
         &du::DU,
         &export::EXPORT,
         &import::IMPORT,
@@ -46,6 +49,7 @@ pub(crate) static VOLUME: Command = Command {
         &rename::RENAME,
         &rm::RM,
         &rollback::ROLLBACK,
+        &scrub::SCRUB,
         &snapshot::SNAPSHOT,
         &trash::TRASH,
         &undelete::UNDELETE,

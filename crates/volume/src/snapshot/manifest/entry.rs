@@ -1,9 +1,6 @@
 //! One entry of a manifest, and its bytes.
 
 use std::cmp::Ordering;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
 
 use rustix::fs::{FileType, Stat};
 
@@ -155,11 +152,6 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// The path as people see it.
-    pub(crate) fn shown(&self) -> &Path {
-        Path::new(OsStr::from_bytes(if self.path.is_empty() { b"." } else { &self.path }))
-    }
-
     /// Appends its bytes; `before` is the path of the entry before it.
     pub(super) fn encode(&self, before: &[u8], out: &mut Vec<u8>) {
         let shared = self.path.iter().zip(before).take_while(|(a, b)| a == b).count();
