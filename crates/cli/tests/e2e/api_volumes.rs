@@ -26,7 +26,11 @@ fn the_life_of_a_volume() {
     // Once more: the same volume, and its labels stay.
     let again = door.post_json("/volumes/create", &json!({ "Name": "data", "Driver": "local", "Labels": { "c": "d" } }));
     assert_eq!((again.status, again.json()), (201, volume.clone()));
-    assert_eq!(door.get("/volumes/data").json(), volume);
+    // Alone it says more of itself, in Docker's place for that.
+    let mut alone = door.get("/volumes/data").json();
+    let status = alone.as_object_mut().unwrap().remove("Status").unwrap();
+    assert!(["subvolume", "reflink", "copy"].contains(&status["SnapshotMethod"].as_str().unwrap()), "{status}");
+    assert_eq!(alone, volume);
     assert_eq!(door.get("/volumes").json(), json!({ "Volumes": [volume], "Warnings": null }));
     // An empty body, and nulls, make an anonymous one.
     let anonymous = door.post("/volumes/create");
@@ -128,6 +132,10 @@ fn volumes_are_dockers() {
 fn timeless(text: &str) -> String {
     fn walk(value: &mut Value) {
         if let Some(map) = value.as_object_mut() {
+            // Docker's local driver says nothing there.
+            if map.contains_key("Mountpoint") {
+                map.remove("Status");
+            }
             if map.contains_key("CreatedAt") {
                 map.insert("CreatedAt".to_owned(), json!("TIME"));
             }

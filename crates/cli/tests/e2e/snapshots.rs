@@ -41,12 +41,18 @@ pub(crate) fn picture(dir: &Path) -> String {
     let mut seen = sh(
         dir,
         "find . -printf '%P|%y|%m|%U:%G|%T@|%l|' -exec stat -c '%t,%T' {} ';' | sort
-         find . -type f -printf '%P|%s|%n\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum
+         find . -type f -printf '%P|%s\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum
          find . -print0 | sort -z | xargs -0 getfattr -h -d -m - 2>/dev/null | grep -v '^$'
          find . ! -type l -print0 | sort -z | xargs -0 getfacl -n 2>/dev/null | grep -v '^$'",
     );
     write!(seen, "{}", sh(dir, "stat -c %b sparse 2>/dev/null | awk '{print ($1 < 2000) ? \"holes\" : \"full\"}'")).unwrap();
     seen
+}
+
+/// Which names are one file.
+fn linked(dir: &Path) -> String {
+    let script = r#"find . -links +1 ! -type d -printf '%i %P\n' | sort | awk '{ all[$1] = all[$1] "," $2 } END { for (i in all) print all[i] }' | sort"#;
+    sh(dir, script)
 }
 
 /// Compares two pictures, and says where they differ.
@@ -80,9 +86,15 @@ fn a_snapshot_has_everything_and_nothing_that_comes_later() {
         same(&picture(Path::new(shown["Mountpoint"].as_str().unwrap())), &before, &format!("{fs:?}"));
         assert!(shown["Entries"].as_u64().unwrap() > 20 && shown["Size"].as_u64().unwrap() > 5 << 20, "{shown}");
         // A clone of it is the same, and of its own.
+        let links = ",sub/file,sub/second,third".to_owned();
         let after = picture(&data);
         assert_eq!(s.ok("volume clone data@first copy"), "copy");
         same(&picture(&s.data("copy")), &before, &format!("{fs:?}"));
+        assert_eq!(
+            (linked(&data), linked(&s.data("copy"))),
+            (links.clone(), links.clone()),
+            "{fs:?}: hard links are kept, and no others made"
+        );
         assert_eq!(s.ok("volume clone data now"), "now");
         same(&picture(&s.data("now")), &after, &format!("{fs:?}"));
         sh(&s.data("copy"), "echo mine >twin1; rm -r deep; echo changed >third");
@@ -92,6 +104,7 @@ fn a_snapshot_has_everything_and_nothing_that_comes_later() {
         // And back.
         let kept = s.ok("volume rollback data@first");
         same(&picture(&data), &before, &format!("{fs:?}"));
+        assert_eq!(linked(&data), links, "{fs:?}");
         assert_eq!(s.ok(&format!("volume rollback {kept}")).split('@').next(), Some("data"));
         same(&picture(&data), &after, &format!("{fs:?}"));
         s.ok("volume rm data copy now");
