@@ -75,7 +75,13 @@ mod service;
 #[cfg(test)]
 mod snapshots;
 #[cfg(test)]
+mod snapshots_databases;
+#[cfg(test)]
 mod snapshots_killed;
+#[cfg(test)]
+mod snapshots_live;
+#[cfg(test)]
+mod snapshots_scheduled;
 #[cfg(test)]
 mod state;
 #[cfg(test)]
