@@ -11,8 +11,8 @@ pub(super) static RUN_DUE: Command = Command {
     name: "run-due",
     usage: "[OPTIONS]",
     about: "Take the snapshots that schedules ask for by now",
-    long: "Prints what was taken, and what a schedule had taken that is not kept any longer. To be run by a timer (`stead system service install`\n\
-           writes one), by cron or by hand, as often as you like: nothing is done twice, and what was missed is made up for once. `stead serve`\n\
+    long: "Prints what was taken, and what a schedule had taken that is not kept any longer. Removed volumes whose time is over are\n\
+           deleted. To be run by a timer (`stead system service install` writes one), by cron or by hand, as often as you like: nothing is done twice, and what was missed is made up for once. `stead serve`\n\
            does the same by its own clock. Ends with 1 when something failed, which is tried again the next time.",
     flags: &[&[text("format", None, "Format output: json, or text").or("\"text\"").offers(Completes::Words(&["json", "text"]))]],
     arity: Arity::Exactly(0),

@@ -210,6 +210,12 @@ fn what_is_due_goes_by_itself_and_nothing_before() {
     s.ok("volume undelete long");
     let purged = s.ok("events --since 1h --until 0s -f event=purge --format '{{.Actor.ID}} {{.Actor.Attributes.by}}'");
     assert_eq!(purged, "short expiry");
+    // A timer sees to it too.
+    s.ok("volume create timed");
+    s.ok("volume rm timed");
+    std::thread::sleep(Duration::from_millis(2300));
+    s.ok("system run-due");
+    assert!(trashed(&s).is_empty());
     s.ok("system config set trash.keep-named 0");
     s.ok("volume rm other");
     assert!(trashed(&s).is_empty());

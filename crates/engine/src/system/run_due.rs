@@ -29,10 +29,21 @@ pub struct DueReport {
 
 impl Engine {
     /// Takes the snapshots that are due, and removes those of schedules that are not kept any longer. A volume that fails hinders no other.
+    /// Then it deletes removed volumes whose time is over.
     ///
     /// # Errors
     /// The records cannot be read.
     pub fn system_run_due(&self) -> Result<DueReport> {
+        let mut report = self.run_schedules()?;
+        if self.has_trash()
+            && let Err(failure) = self.sweep()
+        {
+            report.failures.push(format!("deleting what was removed: {}", failure.message));
+        }
+        Ok(report)
+    }
+
+    fn run_schedules(&self) -> Result<DueReport> {
         let mut report = DueReport::default();
         let volumes = self.volumes.scheduled()?;
         if volumes.is_empty() {
