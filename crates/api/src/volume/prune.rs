@@ -1,6 +1,7 @@
 //! `POST /volumes/prune`, and below `/stead` the same with `all` and `now`.
 
 use serde_json::json;
+use stead_engine::volume::VolumePrune;
 
 use crate::ask::Ask;
 use crate::reply::Reply;
@@ -10,15 +11,15 @@ use crate::version::Version;
 pub(super) fn post(ask: &mut Ask) -> Answer {
     // Clients before 1.42 know no other prune than that of all unused volumes.
     let all = ask.version() < Version(1, 42);
-    prune(ask, all, false)
+    prune(ask, VolumePrune { all, now: false })
 }
 
 pub(super) fn post_now(ask: &mut Ask) -> Answer {
-    let (all, now) = (ask.query().flag("all"), ask.query().flag("now"));
-    prune(ask, all, now)
+    let how = VolumePrune { all: ask.query().flag("all"), now: ask.query().flag("now") };
+    prune(ask, how)
 }
 
-fn prune(ask: &mut Ask, all: bool, now: bool) -> Answer {
-    let pruned = ask.engine().volume_prune(&ask.query().filters()?, all, now)?;
+fn prune(ask: &mut Ask, how: VolumePrune) -> Answer {
+    let pruned = ask.engine().volume_prune(&ask.query().filters()?, how)?;
     Ok(Reply::json(200, &json!({ "VolumesDeleted": pruned.deleted, "SpaceReclaimed": pruned.reclaimed })))
 }

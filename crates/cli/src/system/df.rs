@@ -91,7 +91,7 @@ fn summary(usage: &DiskUsage) -> Vec<Row> {
     let removed = &usage.removed_volumes;
     let in_trash: u64 = removed.iter().filter_map(|one| u64::try_from(one.size).ok()).sum();
     // Docker has no such line, so it is only there where there is something to say.
-    let trash = (!removed.is_empty()).then(|| Sum {
+    let trash = (!removed.is_empty()).then_some(Sum {
         kind: "Removed Volumes",
         count: removed.len(),
         active: 0,

@@ -1,6 +1,7 @@
 //! `stead volume prune`: shows what would go and how much it is, asks, then removes.
 
 use stead_base::size;
+use stead_engine::volume::VolumePrune;
 
 use crate::command::{Act, Arity, Command, Matches, Outcome, switch};
 use crate::context::Context;
@@ -51,7 +52,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
             return Err(Failure::plain(1, "volume prune has been cancelled"));
         }
     }
-    let pruned = engine.volume_prune(&filters, all, matches.on("now"))?;
+    let pruned = engine.volume_prune(&filters, VolumePrune { all, now: matches.on("now") })?;
     crate::roles::sweep_later(&engine);
     if !pruned.deleted.is_empty() {
         output::line(&format!("Deleted Volumes:\n{}\n", pruned.deleted.join("\n")))?;

@@ -8,7 +8,7 @@ use stead_image::Removed;
 
 use crate::container::prune::Candidate;
 use crate::container::record::{Container, VOLUME_KIND};
-use crate::volume::prune::{self, Candidate as VolumeCandidate};
+use crate::volume::prune::{self, Candidate as VolumeCandidate, VolumePrune};
 use crate::{Engine, Failure, Result};
 
 /// What is pruned.
@@ -79,7 +79,7 @@ impl Engine {
         let mut pruned = SystemPruned { containers: containers.deleted, reclaimed: containers.reclaimed, ..SystemPruned::default() };
         pruned.networks = self.network_prune(&prune.filters)?;
         if prune.volumes {
-            let volumes = self.volume_prune(&labels(&prune.filters), false, prune.now)?;
+            let volumes = self.volume_prune(&labels(&prune.filters), VolumePrune { all: false, now: prune.now })?;
             pruned.volumes = volumes.deleted;
             pruned.kept = volumes.kept;
             pruned.reclaimed += volumes.reclaimed;

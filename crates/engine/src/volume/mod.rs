@@ -29,7 +29,7 @@ pub mod view;
 pub use copy::VolumePut;
 pub use create_from::From as CreateFrom;
 pub use import::{ImportReport, Onto};
-pub use prune::{Candidate, Pruned};
+pub use prune::{Candidate, Pruned, VolumePrune};
 pub use remove::VolumeRemove;
 pub use stead_archive::Compression;
 pub use stead_mount::Access;

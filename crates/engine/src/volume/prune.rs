@@ -10,6 +10,15 @@ use crate::{Engine, Failure, Result};
 
 const FILTERS: [&str; 3] = ["all", "label", "label!"];
 
+/// How a prune takes volumes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct VolumePrune {
+    /// Those that somebody named too.
+    pub all: bool,
+    /// They cannot be had back.
+    pub now: bool,
+}
+
 /// A volume that a prune would take.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
@@ -54,15 +63,15 @@ impl Engine {
     }
 
     /// Removes what the plan names. A volume that got a user in between stays, and one that is protected. What goes can be had back for a
-    /// while unless `now`; `reclaimed` is what it holds in either case, and the disk has it back when nobody can have it back.
+    /// while unless `how.now`; `reclaimed` is what it holds in either case, and the disk has it back when nobody can have it back.
     ///
     /// # Errors
     /// As [`Engine::volume_prune_plan`]; a removal failed.
-    pub fn volume_prune(&self, filters: &Filters, all: bool, now: bool) -> Result<Pruned> {
+    pub fn volume_prune(&self, filters: &Filters, how: VolumePrune) -> Result<Pruned> {
         let mut pruned = Pruned::default();
-        let how = VolumeRemove { force: false, now };
-        for candidate in self.volume_prune_plan(filters, all)? {
-            match self.remove_volume(&candidate.name, how, "volume prune") {
+        let each = VolumeRemove { force: false, now: how.now };
+        for candidate in self.volume_prune_plan(filters, how.all)? {
+            match self.remove_volume(&candidate.name, each, "volume prune") {
                 Ok(removed) => {
                     pruned.kept += usize::from(matches!(removed, stead_volume::Removed::Kept { .. }));
                     pruned.reclaimed += candidate.size;
