@@ -209,7 +209,7 @@ mod tests {
     fn ends_are_told_apart() {
         let volumes = |name: &str| ["data", "both"].contains(&name);
         let containers = |name: &str| ["web", "both"].contains(&name);
-        let read = |text: &str| End::parse(text, &volumes, &containers).map_err(|failure| failure.to_string());
+        let read = |text: &str| End::parse(text, &volumes, &containers).map_err(|failure| failure.render());
         let volume = |name: &str, path: &str| Ok(End::Volume(name.to_owned(), path.to_owned()));
         let container = |name: &str, path: &str| Ok(End::Container(name.to_owned(), path.to_owned()));
         assert_eq!(read("data:/x"), volume("data", "/x"));

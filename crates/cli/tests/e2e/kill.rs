@@ -281,7 +281,7 @@ fn layer_over_a_mount() {
         },
         &command,
         |_code, place| {
-            s.x("rm -f box");
+            s.x("rm -f box").ok();
             let look = s
                 .cli()
                 .args(["run", "--rm", "--network", "none", "--mount", &mount, "busybox", "sh", "-c"])
