@@ -7,7 +7,9 @@ the power is cut at random places, stead is started on each crashed disk, and ev
 
 A control runs along: one file a round, written without fsync. If the cuts do not lose it, they prove nothing, and the run fails.
 
-usage: powercut.py [--states 100] [--rounds 12] [--fs ext4|xfs|btrfs] [--seed 1] [--stead PATH]
+With --load volumes the verbs of volumes (powercut_volumes.py) are what is done: import, snapshot, clone, rollback, rename, rm, undelete, resize.
+
+usage: powercut.py [--load engine|volumes] [--states 100] [--rounds 12] [--fs ext4|xfs|btrfs] [--seed 1] [--stead PATH]
 """
 import argparse
 import io
@@ -20,6 +22,7 @@ import tempfile
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from crashrig import Rig  # noqa: E402
+from powercut_volumes import VolumeVerbs  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = 50
@@ -177,6 +180,16 @@ class Workload:
         bad = [f'{what} {wrong}' for what, wrong in ((what, check()) for what, check in held) if wrong]
         return [b for b in bad if b.startswith('control')], [b for b in bad if not b.startswith('control')]
 
+    def goes_on(self, state):
+        """After the cut the engine goes on: a volume whose copy-up was cut is filled whole by the next run."""
+        if state % 5 or not self.has_image():
+            return []
+        done = self.stead('run', '--rm', '--network', 'none', '-v', 'after:/seed', 'seed:1', '/bin/ls', '/seed', check=False)
+        return [] if done.returncode == 0 and len(done.stdout.split()) == FILES else [f'the next run: exit {done.returncode}: {done.stderr}']
+
+
+LOADS = {'engine': Workload, 'volumes': VolumeVerbs}
+
 
 def read(path):
     try:
@@ -186,16 +199,11 @@ def read(path):
         return None
 
 
-def still_works(stead, state):
-    """After the cut the engine goes on: a volume whose copy-up was cut is filled whole by the next run."""
-    if state % 5:
-        return []
-    done = stead('run', '--rm', '--network', 'none', '-v', 'after:/seed', 'seed:1', '/bin/ls', '/seed', check=False)
-    return [] if done.returncode == 0 and len(done.stdout.split()) == FILES else [f'the next run: exit {done.returncode}: {done.stderr}']
 
 
 def main():
     parse = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parse.add_argument('--load', default='engine', choices=sorted(LOADS))
     parse.add_argument('--states', type=int, default=100)
     parse.add_argument('--rounds', type=int, default=12)
     parse.add_argument('--seed', type=int, default=1)
@@ -214,7 +222,7 @@ def main():
 def cut(args, rig, work):
     mnt = rig.start()
     stead = Stead(os.path.abspath(args.stead), os.path.join(mnt, 'root'), work)
-    load = Workload(rig, stead, work)
+    load = LOADS[args.load](rig, stead, work)
     load.prepare()
     for i in range(args.rounds):
         load.round(i)
@@ -223,7 +231,7 @@ def cut(args, rig, work):
     log = rig.entries()
     first = next(k for k, entry in enumerate(log) if rig.mark_of(entry) == load.first)
     points = sorted(random.Random(args.seed).sample(range(first, len(log)), min(args.states, len(log) - first)))
-    print(f'powercut: {args.fs}, {load.rig.marks} marks, {len(log)} writes, {len(points)} cuts', flush=True)
+    print(f'powercut: {args.load} on {args.fs}, {load.rig.marks} marks, {len(log)} writes, {len(points)} cuts', flush=True)
     lost = controls = unmountable = 0
     for state, (k, mark, image) in enumerate(rig.states(log, points, args.seed)):
         if not rig.mount(image):
@@ -232,7 +240,7 @@ def cut(args, rig, work):
         try:
             trouble = load.look()
             control, bad = load.broken(mark)
-            bad = trouble + bad + (still_works(stead, state) if load.has_image() else [])
+            bad = trouble + bad + load.goes_on(state)
         except (RuntimeError, subprocess.TimeoutExpired) as e:
             control, bad = [], [str(e)]
         rig.umount()

@@ -63,6 +63,16 @@ paths!(Root {
     layers_staging => "layers/.staging";
     /// Layers being deleted.
     layers_trash => "layers/.trash";
+    /// The pool: a file system of its own for volumes.
+    pool => "pool";
+    /// What is known of the pool.
+    pool_note => "pool/pool.json";
+    /// The pool's file system, where it lies in a file.
+    pool_image => "pool/pool.img";
+    /// Where the pool is mounted.
+    pool_mount => "pool/mnt";
+    /// The volumes in the pool: the same shape as `volumes`.
+    pool_volumes => "pool/mnt/volumes";
     /// All containers.
     containers => "containers";
     /// Containers being prepared.

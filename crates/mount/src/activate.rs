@@ -16,6 +16,7 @@ use crate::local::describe;
 use crate::value::{Mount, Source};
 
 mod address;
+mod image;
 
 /// An activation that failed.
 #[derive(Debug, thiserror::Error)]
@@ -157,6 +158,8 @@ fn make(activation: &Activation) -> Result<u64, ActivateError> {
     let on = &activation.on;
     let failed = |reason: String| ActivateError::Mount { on: on.clone(), what: describe(&activation.mount, on), reason };
     let mount = address::resolved(&activation.mount).map_err(failed)?;
+    // Held until the mount holds it.
+    let (mount, _device) = image::attached(mount).map_err(|e| failed(plain(&e)))?;
     let prepared = prepare(&mount).map_err(|e| failed(reason(&e)))?;
     let words = |e: stead_sys::Error| failed(plain(&e));
     let place = kernel::dir_handle(on).map_err(words)?;
@@ -192,7 +195,10 @@ fn top<'t>(entries: &'t [Entry], on: &Path) -> Option<&'t Entry> {
 /// Whether a mount looks like what the ledger was about to make.
 fn is_of(entry: &Entry, mount: &Mount) -> bool {
     match &mount.source {
-        Source::Filesystem(spec) => entry.fstype.split('.').next() == Some(spec.fstype.as_str()) && entry.source == spec.device.as_str(),
+        Source::Filesystem(spec) => {
+            let device = image::device_of(spec).unwrap_or_else(|| PathBuf::from(&spec.device));
+            entry.fstype.split('.').next() == Some(spec.fstype.as_str()) && Path::new(&entry.source) == device
+        }
         // A bind shows its directory as a path inside its own file system, of which it is a suffix.
         Source::Path(path) => path.ends_with(entry.root.strip_prefix("/").unwrap_or(&entry.root)),
         _ => false,

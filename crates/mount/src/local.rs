@@ -24,6 +24,9 @@ pub enum LocalError {
     /// `type`, `device` and `o` need each other.
     #[error("missing required option: {}", quote(.0))]
     Missing(&'static str),
+    /// Words of ours that say where it lies.
+    #[error("{0}")]
+    Place(String),
     /// A CIFS device that is no URL.
     #[error("error parsing mount device url: parse {}: {reason}", quote(.url))]
     Url {
@@ -63,14 +66,77 @@ pub struct LocalOptions {
     pub filesystem: Option<FilesystemSpec>,
     /// Limit in bytes.
     pub size: Option<u64>,
+    /// Where it lies.
+    pub place: Placing,
 }
+
+/// Where a volume without a device of its own is to lie.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Placing {
+    /// In the pool or not; none: as the root is set.
+    pub pool: Option<bool>,
+    /// In a file system of its own, of this type.
+    pub fs: Option<String>,
+    /// What it grows by when it is nearly full.
+    pub auto_extend: Option<AutoExtend>,
+}
+
+/// `20%,max=50g`: how a nearly full volume grows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct AutoExtend {
+    /// By how much of its size.
+    pub percent: u64,
+    /// Never beyond, in bytes.
+    pub max: Option<u64>,
+}
+
+fn place(options: &BTreeMap<String, String>) -> Result<Placing, LocalError> {
+    let pool = match options.get("pool").map(String::as_str) {
+        None => None,
+        Some("" | "true" | "1" | "yes") => Some(true),
+        Some("false" | "0" | "no") => Some(false),
+        Some(other) => return Err(LocalError::Place(format!("pool is true or false, not {}", quote(other)))),
+    };
+    let fs = options.get("fs").cloned();
+    if let Some(fs) = fs.as_deref()
+        && !matches!(fs, "ext4" | "xfs")
+    {
+        return Err(LocalError::Place(format!("fs is ext4 or xfs, not {}", quote(fs))));
+    }
+    let auto_extend = options.get("auto-extend").map(|text| auto_extend(text)).transpose()?;
+    let needs_size = fs.is_some() || auto_extend.is_some();
+    if needs_size && !options.contains_key("size") {
+        return Err(LocalError::Place("a volume with a file system of its own, or one that grows, needs a size".to_owned()));
+    }
+    Ok(Placing { pool, fs, auto_extend })
+}
+
+fn auto_extend(text: &str) -> Result<AutoExtend, LocalError> {
+    let bad = || LocalError::Place(format!("auto-extend is a percentage and perhaps a maximum, as 20%,max=50g, not {}", quote(text)));
+    let mut words = text.split(',');
+    let percent =
+        words.next().and_then(|word| word.strip_suffix('%')).and_then(|digits| digits.parse().ok()).filter(|p| (1..=1000).contains(p));
+    let mut extend = AutoExtend { percent: percent.ok_or_else(bad)?, max: None };
+    for word in words {
+        let max = word.strip_prefix("max=").ok_or_else(bad)?;
+        extend.max = size::parse_ram(max).ok().and_then(|bytes| u64::try_from(bytes).ok());
+        if extend.max.is_none() {
+            return Err(bad());
+        }
+    }
+    Ok(extend)
+}
+
+/// The words of the `local` driver that are ours: where the volume lies, and what its own file system is.
+const PLACES: [&str; 3] = ["pool", "fs", "auto-extend"];
 
 /// Checks and reads the options of a `local` volume.
 ///
 /// # Errors
 /// See [`LocalError`].
 pub fn local_options(options: &BTreeMap<String, String>, quota: Quota) -> Result<LocalOptions, LocalError> {
-    if let Some(unknown) = options.keys().find(|key| !matches!(key.as_str(), "type" | "o" | "device" | "size")) {
+    let is_known = |key: &str| matches!(key, "type" | "o" | "device" | "size") || PLACES.contains(&key);
+    if let Some(unknown) = options.keys().find(|key| !is_known(key)) {
         return Err(LocalError::Unknown(unknown.clone()));
     }
     let size = match options.get("size") {
@@ -83,13 +149,21 @@ pub fn local_options(options: &BTreeMap<String, String>, quota: Quota) -> Result
     if size.is_some() && quota == Quota::Unsupported {
         return Err(LocalError::NoQuota);
     }
+    let is_device = options.contains_key("type") || options.contains_key("device");
+    if is_device && size.is_some() {
+        return Err(LocalError::NoQuota);
+    }
+    let place = place(options)?;
+    if is_device && place != Placing::default() {
+        return Err(LocalError::Place("a volume with a device of its own lies where the device is".to_owned()));
+    }
     for (given, needed) in [("device", "type"), ("o", "device"), ("o", "type"), ("type", "device")] {
         if options.contains_key(given) && !options.contains_key(needed) {
             return Err(LocalError::Missing(needed));
         }
     }
     let Some((fstype, device)) = options.get("type").zip(options.get("device")) else {
-        return Ok(LocalOptions { filesystem: None, size });
+        return Ok(LocalOptions { filesystem: None, size, place });
     };
     if fstype == "cifs" && !device.is_empty() {
         check_cifs(device)?;
@@ -100,7 +174,7 @@ pub fn local_options(options: &BTreeMap<String, String>, quota: Quota) -> Result
         device: device.clone(),
         options: words.split(',').filter(|word| !word.is_empty()).map(str::to_owned).collect(),
     };
-    Ok(LocalOptions { filesystem: Some(filesystem), size })
+    Ok(LocalOptions { filesystem: Some(filesystem), size, place })
 }
 
 /// The part of Go's `url.Parse` that can fail for a CIFS device, and the refusal of a port.

@@ -1,7 +1,7 @@
 //! `volume clone`: a whole new volume, staged, then one rename.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use stead_base::time::Time;
 use stead_mount::names::check_volume_name;
@@ -10,10 +10,10 @@ use stead_sys::lock::{self, Lock};
 
 use crate::driver::Storage;
 use crate::error::disk;
-use crate::record::{ANONYMOUS_LABEL, State, Volume};
-use crate::snapshot::{duplicate, restore};
+use crate::record::{ANONYMOUS_LABEL, Place, State, Volume};
+use crate::snapshot::{Method, duplicate, duplicate_content, restore, restore_into};
 use crate::staging::{self, Staging};
-use crate::{Error, Result, Volumes, sidecar};
+use crate::{Error, Result, Volumes, place, sidecar};
 
 /// Labels that say whose a volume is. A clone with them would go with the project's own volumes at its `down -v`.
 const COMPOSE: &str = "com.docker.compose.";
@@ -62,13 +62,14 @@ impl Volumes {
         let failed = disk("clone", &request.volume);
         let area = self.area_of(&source.name);
         let stage = Staging::new(&area, &self.run_root)?;
+        let volume = self.twin(&source, request)?;
         if let Some(name) = &request.snapshot {
             let snapshot = self.snapshot(&request.volume, name)?;
-            restore(snapshot.method, &self.snapshot_home(&request.volume, name), stage.path()).map_err(&failed)?;
+            self.restore_as(&volume, snapshot.method, &self.snapshot_home(&request.volume, name), stage.path())?;
         } else {
             self.finish_population(&source)?;
             let holder = self.hold_for_reading(&source)?;
-            let done = duplicate(&self.path(&source.name), stage.path()).map_err(&failed);
+            let done = self.duplicate_as(&volume, &self.path(&source.name), stage.path());
             self.let_go(&source, holder.as_deref());
             done?;
             let users = self.users(&source.name)?;
@@ -76,11 +77,28 @@ impl Volumes {
                 return Err(Error::Busy { act: "clone", name: source.name, users });
             }
         }
-        let volume = self.twin(&source, request)?;
         sidecar::write(stage.path(), &volume)?;
         stage.publish(&area.join(&volume.name)).map_err(&failed)?;
         self.store.publish(|tx| tx.put(&volume))?;
         Ok(volume)
+    }
+
+    /// Makes the staged content of `volume` from a snapshot.
+    pub(crate) fn restore_as(&self, volume: &Volume, method: Method, snapshot: &Path, stage: &Path) -> Result<()> {
+        if volume.place == Place::Image {
+            return self.fill_image(stage, volume, |data| restore_into(method, snapshot, data).map_err(place::does_not_fit(volume)));
+        }
+        restore(method, snapshot, stage).map_err(disk("restore", &volume.name))?;
+        self.limit_content(stage, volume)
+    }
+
+    /// The same from a directory.
+    fn duplicate_as(&self, volume: &Volume, content: &Path, stage: &Path) -> Result<()> {
+        if volume.place == Place::Image {
+            return self.fill_image(stage, volume, |data| duplicate_content(content, data).map_err(place::does_not_fit(volume)));
+        }
+        duplicate(content, stage).map_err(disk("clone", &volume.name))?;
+        self.limit_content(stage, volume)
     }
 
     /// Held by whoever clones by way of a snapshot, so that a repair tells it from one that an interrupted clone left.
@@ -121,7 +139,7 @@ impl Volumes {
             ..source.clone()
         };
         // Two volumes can not have one device: the content of the new one lies in its own directory.
-        if self.driver(source)?.storage(source)? != Storage::Directory {
+        if source.place != Place::Image && self.driver(source)?.storage(source)? != Storage::Directory {
             volume.options.clear();
         }
         Ok(volume)

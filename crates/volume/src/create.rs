@@ -1,7 +1,6 @@
 //! `volume create`: aside, whole, then one rename.
 
 use std::collections::BTreeMap;
-use std::os::fd::OwnedFd;
 
 use stead_base::ids::random_hex64;
 use stead_base::time::Time;
@@ -12,7 +11,7 @@ use stead_sys::durable;
 use stead_sys::lock::Lock;
 
 use crate::error::disk;
-use crate::record::{ANONYMOUS_LABEL, LOCAL, LastHolder, Limits, Place, State, Volume};
+use crate::record::{ANONYMOUS_LABEL, LOCAL, LastHolder, Place, State, Volume};
 use crate::sidecar::{self, Found};
 use crate::snapshot::fresh_data;
 use crate::staging::Staging;
@@ -79,6 +78,7 @@ impl Volumes {
         if let Some(existing) = self.settled(name)? {
             return Ok(Begun::Exists(Box::new(existing)));
         }
+        let (place, limits) = self.site(name, wanted, &request.options)?;
         let volume = Volume {
             name: name.clone(),
             driver: wanted.to_owned(),
@@ -93,8 +93,8 @@ impl Volumes {
             access: request.access,
             last_holder: request.last_holder.clone(),
             origin: None,
-            place: Place::Directory,
-            limits: Limits::default(),
+            place,
+            limits,
         };
         Ok(Begun::New { volume: Box::new(volume), lock })
     }
@@ -116,7 +116,11 @@ impl Volumes {
             // Deleted by hand: the volume is empty now, and an image may fill it again.
             let home = self.home(name);
             fresh_data(&home).and_then(|_data| durable::sync_dir(&home)).map_err(disk("create", name))?;
-            volume.state = State::New;
+            // The content of one with an image lies in that.
+            if volume.place != Place::Image {
+                self.limit_content(&home, &volume)?;
+                volume.state = State::New;
+            }
             sidecar::write(&self.home(name), &volume)?;
         } else if matches!(sidecar::look(&self.area_of(name), name)?, Found::Adopted(_)) {
             sidecar::write(&self.home(name), &volume)?;
@@ -129,23 +133,21 @@ impl Volumes {
 
     /// Puts the whole directory in place.
     fn place(&self, volume: &Volume) -> Result<()> {
-        let (stage, data) = self.stage_new(volume)?;
-        self.publish_new(volume, stage, &data)
+        let stage = self.stage_new(volume)?;
+        self.publish_new(volume, stage)
     }
 
-    /// A new volume's directory in the making, and its empty `_data`.
-    pub(crate) fn stage_new(&self, volume: &Volume) -> Result<(Staging, OwnedFd)> {
+    /// A new volume's directory in the making, with its empty content, in the area it is for.
+    pub(crate) fn stage_new(&self, volume: &Volume) -> Result<Staging> {
         let stage = Staging::new(&self.area_for(volume.place, &volume.name)?, &self.run_root)?;
-        let data = fresh_data(stage.path()).map_err(disk("create", &volume.name))?;
-        Ok((stage, data))
+        self.make_content(stage.path(), volume)?;
+        Ok(stage)
     }
 
     /// Gives it its sidecar and its name. What is in `_data` is durable already.
-    pub(crate) fn publish_new(&self, volume: &Volume, stage: Staging, data: &OwnedFd) -> Result<()> {
-        let failed = disk("create", &volume.name);
+    pub(crate) fn publish_new(&self, volume: &Volume, stage: Staging) -> Result<()> {
         sidecar::write(stage.path(), volume)?;
-        rustix::fs::fsync(data).map_err(|e| failed(stead_sys::Error::new("fsync", stage.path(), e)))?;
-        stage.publish_as(&volume.name).map_err(&failed)
+        stage.publish_as(&volume.name).map_err(disk("create", &volume.name))
     }
 }
 

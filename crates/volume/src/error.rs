@@ -241,6 +241,58 @@ pub enum Error {
         /// The volume.
         name: String,
     },
+    /// There is no pool.
+    #[error("there is no pool: `stead system pool create --size 50g` makes one")]
+    PoolAbsent,
+    /// There is one already.
+    #[error("there is a pool already: `stead system pool inspect` shows it, `stead system pool grow` makes it larger")]
+    PoolExists,
+    /// Volumes are in the pool.
+    #[error("the pool is in use: {} volumes ({}) and {removed} removed ones that can be had back", volumes.len(), volumes.join(", "))]
+    PoolInUse {
+        /// Their names.
+        volumes: Vec<String>,
+        /// How many wait in the trash.
+        removed: usize,
+    },
+    /// What is asked of the pool can not be.
+    #[error("pool: {0}")]
+    PoolRequest(String),
+    /// The pool as a whole.
+    #[error("pool: {0}")]
+    Pool(String),
+    /// Too small for a file system.
+    #[error("create {name}: a volume with a file system of its own has at least {} MiB", least >> 20)]
+    TooSmall {
+        /// The volume.
+        name: String,
+        /// Bytes.
+        least: u64,
+    },
+    /// Its content is more than its size.
+    #[error("{name}: its content does not fit into {size}")]
+    DoesNotFit {
+        /// The volume.
+        name: String,
+        /// The size, for people.
+        size: String,
+    },
+    /// It can not be made smaller.
+    #[error("resize {name}: it cannot shrink to that: {why}")]
+    CannotShrink {
+        /// The volume.
+        name: String,
+        /// Why.
+        why: String,
+    },
+    /// Nothing limits it.
+    #[error("resize {name}: {why}")]
+    CannotLimit {
+        /// The volume.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
     /// The root does not carry our mark, so nothing is deleted below it.
     #[error("{} has no stead.json: nothing is deleted below a directory that is not known to be a root", root.display())]
     Foreign {
@@ -320,6 +372,12 @@ impl Error {
             Self::Activate(e) => e.kind(),
             Self::Store(e) => e.kind(),
             Self::NoPool { kind, .. } => *kind,
+            Self::PoolAbsent => Kind::NotFound,
+            Self::PoolExists => Kind::Exists,
+            Self::PoolInUse { .. } => Kind::InUse,
+            Self::PoolRequest(_) | Self::TooSmall { .. } | Self::CannotShrink { .. } | Self::CannotLimit { .. } => Kind::Invalid,
+            Self::DoesNotFit { .. } => Kind::NoSpace,
+            Self::Pool(_) => Kind::Internal,
             Self::PoolMissing { .. } => Kind::Conflict,
             Self::Populate { source, .. } | Self::Disk { source, .. } | Self::Sys(source) if is_full(source) => Kind::NoSpace,
             Self::Sidecar { .. } | Self::Renaming { .. } | Self::Populate { .. } | Self::Disk { .. } | Self::Sys(_) => Kind::Internal,

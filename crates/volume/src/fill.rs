@@ -10,7 +10,10 @@ use stead_sys::path as lookup;
 
 use crate::create::{Begun, named};
 use crate::driver::Storage;
-use crate::record::{State, Volume};
+use crate::error::disk;
+use crate::record::{Place, State, Volume};
+use crate::snapshot::open;
+use crate::staging::Staging;
 use crate::{CreateRequest, Error, Result, Volumes};
 
 /// What there is room for on a file system, with something left for everybody else.
@@ -55,18 +58,32 @@ impl Volumes {
         match self.begin(&request)? {
             Begun::Exists(volume) => Err(Error::Taken { act: "create", name: request.name, taken: volume.name }.into()),
             Begun::New { mut volume, lock: _lock } => {
-                if self.driver(&volume)?.storage(&volume)? != Storage::Directory {
+                if volume.place != Place::Image && self.driver(&volume)?.storage(&volume)? != Storage::Directory {
                     return Err(Error::NotInPlace { act: "create", name: volume.name }.into());
                 }
-                let (stage, data) = self.stage_new(&volume)?;
-                fill(&data)?;
+                let stage = self.stage_filled(&volume, fill)?;
                 volume.state = State::Ready;
                 volume.populated_from = Some(from.to_owned());
-                self.publish_new(&volume, stage, &data)?;
+                self.publish_new(&volume, stage)?;
                 self.store.publish(|tx| tx.put(&*volume)).map_err(Error::from)?;
                 Ok(*volume)
             }
         }
+    }
+}
+
+impl Volumes {
+    fn stage_filled<E: From<Error>>(&self, volume: &Volume, fill: &mut dyn FnMut(&OwnedFd) -> Result<(), E>) -> Result<Staging, E> {
+        if volume.place == Place::Image {
+            let stage = Staging::new(&self.area_for(volume.place, &volume.name)?, &self.run_root)?;
+            self.fill_image(stage.path(), volume, fill)?;
+            return Ok(stage);
+        }
+        let stage = self.stage_new(volume)?;
+        let data = open(&stage.path().join("_data")).map_err(disk("create", &volume.name))?;
+        fill(&data)?;
+        rustix::fs::fsync(&data).map_err(|e| disk("create", &volume.name)(stead_sys::Error::new("fsync", stage.path(), e)))?;
+        Ok(stage)
     }
 }
 

@@ -19,7 +19,7 @@ use crate::error::disk;
 use crate::record::{State, Volume};
 use crate::remove::mount_below;
 use crate::removed::Leaving;
-use crate::snapshot::fresh_data;
+use crate::snapshot::{fresh_data, open};
 use crate::staging::Staging;
 use crate::{Error, Removal, Result, Volumes, sidecar, trash};
 
@@ -69,7 +69,8 @@ impl Volumes {
         let volume = self.get(name)?;
         self.check_importable(&volume, replace)?;
         let stage = Staging::new(&self.area_of(name), &self.run_root)?;
-        let data = fresh_data(stage.path()).map_err(disk("import", name))?;
+        self.make_content(stage.path(), &volume)?;
+        let data = open(&stage.path().join("_data")).map_err(disk("import", name))?;
         Ok(Importing { volumes: self.clone(), volume, replace, data, stage: Some(stage) })
     }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use stead_sys::copy::{self, CopyOptions, CopyStats};
-use stead_sys::{btrfs, durable, path as lookup, tree, xattr};
+use stead_sys::{btrfs, durable, path as lookup, quota, tree, xattr};
 
 use crate::driver::Storage;
 use crate::error::is_full;
@@ -192,7 +192,14 @@ pub(crate) fn left_over(home: &Path) -> bool {
         [INCOMING, PART].iter().any(|name| directory.join(std::ffi::OsStr::from_bytes(name.to_bytes())).symlink_metadata().is_ok())
     };
     // Of a device that is mounted there it is known when it is populated the next time.
-    has(home) || has(&home.join("_data")) && open(home).is_ok_and(|home| tree::open_dir(&home, c"_data").is_ok_and(btrfs::is_subvolume))
+    has(home)
+        || has(&home.join("_data"))
+            && open(home).is_ok_and(|home| tree::open_dir(&home, c"_data").is_ok_and(|data| is_world_of_its_own(&data)))
+}
+
+/// Whether nothing can be renamed into it from outside: a subvolume, or a directory with a project's quota.
+fn is_world_of_its_own(data: &OwnedFd) -> bool {
+    btrfs::is_subvolume(data) || quota::has_project(data)
 }
 
 /// The image's directory; `None` when there is none, or something else. Symbolic links stay inside the image (CVE-2022-23648).
@@ -232,7 +239,7 @@ impl Ground {
     fn directory(home: &Path) -> Result<Self, stead_sys::Error> {
         let home_fd = open(home)?;
         let data = tree::open_dir(&home_fd, c"_data").map_err(|e| stead_sys::Error::new("open", home.join("_data"), e))?;
-        if btrfs::is_subvolume(&data) {
+        if is_world_of_its_own(&data) {
             let inside = tree::open_dir(&data, c".").map_err(|e| stead_sys::Error::new("open", home.join("_data"), e))?;
             return Ok(Self { home: inside, data, shown: home.to_path_buf() });
         }

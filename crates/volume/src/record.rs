@@ -128,11 +128,8 @@ impl Limits {
 pub enum Quota {
     /// The quota group of its subvolume.
     Qgroup,
-    /// A project of the file system (ext4, xfs).
-    Project {
-        /// Its id.
-        id: u32,
-    },
+    /// A project of the file system (ext4, xfs); its directory knows which.
+    Project,
     /// The size of its own file system.
     Image {
         /// Which.
@@ -151,11 +148,28 @@ pub enum ImageFs {
     Xfs,
 }
 
+impl ImageFs {
+    /// The word for it, as mount(8) knows it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Ext4 => "ext4",
+            Self::Xfs => "xfs",
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn of_word(word: &str) -> Option<Self> {
+        [Self::Ext4, Self::Xfs].into_iter().find(|fs| fs.word() == word)
+    }
+}
+
 /// Growing by itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Extend {
     /// By so many percent of its size, when it is nearly full.
-    pub percent: u32,
+    pub percent: u64,
     /// Up to so many bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u64>,

@@ -10,9 +10,10 @@ use stead_sys::lock::Lock;
 
 use crate::driver::Storage;
 use crate::error::disk;
-use crate::record::{State, Volume};
+use crate::place::IMAGE;
+use crate::record::{Place, State, Volume};
 use crate::remove::mount_below;
-use crate::snapshot::{Snapshot, SnapshotRequest, Why, open, restore, time_name};
+use crate::snapshot::{Snapshot, SnapshotRequest, Why, open, time_name};
 use crate::staging::Staging;
 use crate::{Error, Result, Volumes, sidecar};
 
@@ -32,7 +33,7 @@ impl Volumes {
         let lock = self.lock(name)?;
         let volume = self.settled(name)?.ok_or_else(|| Error::NotFound { name: name.to_owned() })?;
         let past = self.snapshot(name, snapshot)?;
-        if self.driver(&volume)?.storage(&volume)? != Storage::Directory {
+        if self.driver(&volume)?.storage(&volume)? != Storage::Directory && volume.place != Place::Image {
             return Err(Error::OnDevice { name: name.to_owned(), snapshot: snapshot.to_owned() }.into());
         }
         if let Some(at) = mount_below(&self.path(name))? {
@@ -40,13 +41,15 @@ impl Volumes {
         }
         let failed = disk("rollback", name);
         let stage = Staging::new(&self.area_of(name), &self.run_root)?;
-        restore(past.method, &self.snapshot_home(name, snapshot), stage.path()).map_err(&failed)?;
+        self.restore_as(&volume, past.method, &self.snapshot_home(name, snapshot), stage.path())?;
         let (before, _lock) = self.keep_present(&volume, lock)?;
-        let (staged, data) = (stage.path().join("_data"), self.path(name));
+        let what = if volume.place == Place::Image { IMAGE } else { "_data" };
+        let (staged, data) = (stage.path().join(what), self.home(name).join(what));
         self.store.publish(|tx| {
             let ids: Vec<String> = tx.referrers(Volume::KIND, name)?.into_iter().map(|(_, id)| id).collect();
             users(&ids)?;
-            exchange(&staged, &data).map_err(&failed)?;
+            let exchanged = if volume.place == Place::Image { durable::rename_exchange(&staged, &data) } else { exchange(&staged, &data) };
+            exchanged.map_err(&failed)?;
             Ok::<_, E>(())
         })?;
         // What was there is in the staging directory now, and goes to the trash with it.

@@ -239,7 +239,7 @@ impl Volumes {
     }
 }
 
-fn names_in(area: &Path, names: &mut Vec<String>) -> Result<()> {
+pub(crate) fn names_in(area: &Path, names: &mut Vec<String>) -> Result<()> {
     let listing = match std::fs::read_dir(area) {
         Ok(listing) => listing,
         Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),

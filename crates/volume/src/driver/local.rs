@@ -5,11 +5,11 @@ use std::path::PathBuf;
 
 use stead_mount::FilesystemSpec;
 use stead_mount::activate;
-use stead_mount::local::{Quota, local_options, mount_of};
+use stead_mount::local::mount_of;
 
 use super::{Driver, Storage};
-use crate::record::{LOCAL, Volume};
-use crate::{Error, Result, Volumes};
+use crate::record::{LOCAL, Place, Volume};
+use crate::{Result, Volumes, place};
 
 /// File systems whose content is gone with the last mount.
 const MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
@@ -20,16 +20,12 @@ pub(super) struct Local<'a> {
 }
 
 impl Local<'_> {
-    fn filesystem(name: &str, options: &BTreeMap<String, String>) -> Result<Option<FilesystemSpec>> {
-        // No file system we use can limit a directory without a quota set up by the administrator.
-        let options = local_options(options, Quota::Unsupported).map_err(|source| Error::Options { name: name.to_owned(), source })?;
-        Ok(options.filesystem)
+    fn filesystem(&self, volume: &Volume) -> Result<Option<FilesystemSpec>> {
+        if let Some(own) = place::filesystem(volume, &self.volumes.home(&volume.name)) {
+            return Ok(Some(own));
+        }
+        Ok(place::options(&volume.name, &volume.options)?.filesystem)
     }
-}
-
-/// The ledger is shared with whatever else is ever activated, so its keys say whose they are.
-fn key(volume: &Volume) -> String {
-    format!("volume-{}", volume.uuid)
 }
 
 impl Driver for Local<'_> {
@@ -38,11 +34,11 @@ impl Driver for Local<'_> {
     }
 
     fn check(&self, name: &str, options: &BTreeMap<String, String>) -> Result<()> {
-        Self::filesystem(name, options).map(drop)
+        place::options(name, options).map(drop)
     }
 
     fn storage(&self, volume: &Volume) -> Result<Storage> {
-        Ok(match Self::filesystem(&volume.name, &volume.options)? {
+        Ok(match self.filesystem(volume)? {
             None => Storage::Directory,
             Some(spec) if MEMORY.contains(&spec.fstype.as_str()) => Storage::Memory,
             Some(_) => Storage::Device,
@@ -55,15 +51,18 @@ impl Driver for Local<'_> {
 
     fn mount(&self, volume: &Volume, holder: &str) -> Result<PathBuf> {
         let path = self.path(volume);
-        if let Some(spec) = Self::filesystem(&volume.name, &volume.options)? {
-            activate::activate(&self.volumes.run_root, &key(volume), &mount_of(&spec, &path), &path, holder)?;
+        if let Some(spec) = self.filesystem(volume)? {
+            activate::activate(&self.volumes.run_root, &place::key(volume), &mount_of(&spec, &path), &path, holder)?;
+            if volume.place == Place::Image {
+                place::no_lost_and_found(&path)?;
+            }
         }
         Ok(path)
     }
 
     fn unmount(&self, volume: &Volume, holder: &str) -> Result<()> {
-        if Self::filesystem(&volume.name, &volume.options)?.is_some() {
-            activate::release(&self.volumes.run_root, &key(volume), holder)?;
+        if self.filesystem(volume)?.is_some() {
+            activate::release(&self.volumes.run_root, &place::key(volume), holder)?;
         }
         Ok(())
     }
@@ -72,6 +71,6 @@ impl Driver for Local<'_> {
         if self.storage(volume)? == Storage::Directory {
             return Ok(true);
         }
-        Ok(activate::holders(&self.volumes.run_root, &key(volume))?.is_empty())
+        Ok(activate::holders(&self.volumes.run_root, &place::key(volume))?.is_empty())
     }
 }

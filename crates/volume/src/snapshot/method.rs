@@ -150,6 +150,21 @@ pub(crate) fn restore(method: Method, snapshot: &Path, target: &Path) -> Result<
     duplicate_into(&content, &to, target)
 }
 
+/// The content of the snapshot in the directory `snapshot`, into the empty `data` of another file system. Not flushed.
+pub(crate) fn restore_into(method: Method, snapshot: &Path, data: &OwnedFd) -> Result<()> {
+    let from = open(snapshot)?;
+    let content = tree::open_dir(&from, DATA).map_err(|e| stead_sys::Error::new("open", snapshot.join("_data"), e))?;
+    if method == Method::Shared {
+        return shared::restore(&from, &content, data);
+    }
+    copy::copy_tree(content.as_fd(), data.as_fd(), &CopyOptions::default()).map(drop)
+}
+
+/// The content of a directory that nobody changes meanwhile, into the empty `data` of another file system. Not flushed.
+pub(crate) fn duplicate_content(content: &Path, data: &OwnedFd) -> Result<()> {
+    copy::copy_tree(open(content)?.as_fd(), data.as_fd(), &CopyOptions::default()).map(drop)
+}
+
 /// Makes `_data` in `target`, with the content of the directory `content`, which nobody changes meanwhile: by a subvolume's snapshot, by clones of
 /// its files or by copying, whichever is possible; durable.
 pub(crate) fn duplicate(content: &Path, target: &Path) -> Result<()> {

@@ -34,7 +34,7 @@ pub use method::Method;
 pub use scrub::{Damage, Scrubbed};
 
 pub(crate) use create::time_name;
-pub(crate) use method::{duplicate, fresh_data, open, restore};
+pub(crate) use method::{duplicate, duplicate_content, fresh_data, open, restore, restore_into};
 
 /// The directory in a volume's directory.
 pub(crate) const SNAPSHOTS: &str = "snapshots";

@@ -1,0 +1,145 @@
+//! `volume resize`: another limit, while the volume is in use.
+
+use stead_base::size;
+use stead_sys::{durable, loop_device, quota};
+
+use crate::error::disk;
+use crate::place::IMAGE;
+use crate::pool;
+use crate::record::{Place, Volume};
+use crate::snapshot::open;
+use crate::{Error, Result, Volumes, sidecar};
+
+/// What a volume holds and may hold, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Space {
+    /// Held.
+    pub used: u64,
+    /// The most it may hold.
+    pub limit: u64,
+}
+
+impl Volumes {
+    /// Gives a volume another size, in use or not, durably. `None` lifts a quota's limit.
+    ///
+    /// A crash on the way leaves the volume with the old size or the new one; the same call again, or a repair, finishes it.
+    ///
+    /// # Errors
+    /// [`Error::CannotShrink`], [`Error::CannotLimit`], [`Error::NotFound`], the disk: the size is then what it was.
+    pub fn resize(&self, name: &str, bytes: Option<u64>) -> Result<Volume> {
+        self.get(name)?;
+        let _lock = self.lock(name)?;
+        let mut volume = self.settled(name)?.ok_or_else(|| Error::NotFound { name: name.to_owned() })?;
+        match (volume.place == Place::Image, bytes) {
+            (true, None) => {
+                return Err(Error::CannotLimit {
+                    name: name.to_owned(),
+                    why: "the size of a file system of its own cannot be lifted, only raised",
+                });
+            }
+            (true, Some(bytes)) => self.grow_image(&volume, bytes)?,
+            (false, _) => self.limit_in_place(&volume, bytes)?,
+        }
+        volume.limits.size = bytes;
+        match bytes {
+            Some(bytes) => drop(volume.options.insert("size".to_owned(), bytes.to_string())),
+            None => drop(volume.options.remove("size")),
+        }
+        sidecar::write(&self.home(name), &volume)?;
+        self.store.publish(|tx| tx.put(&volume))?;
+        Ok(volume)
+    }
+
+    fn limit_in_place(&self, volume: &Volume, bytes: Option<u64>) -> Result<()> {
+        let name = &volume.name;
+        let cannot = |why| Error::CannotLimit { name: name.clone(), why };
+        if self.driver(volume)?.storage(volume)? != crate::driver::Storage::Directory {
+            return Err(cannot("its device has the size it has"));
+        }
+        let data = open(&self.path(name)).map_err(disk("resize", name))?;
+        if quota::limiter(&data).is_none() {
+            return Err(cannot(
+                "nothing here limits a plain directory; make a volume with --size and copy it there with 'stead volume cp'",
+            ));
+        }
+        if let (Some(bytes), Some(usage)) = (bytes, quota::usage(&data))
+            && usage.used > bytes
+        {
+            return Err(Error::CannotShrink { name: name.clone(), why: format!("it holds {}", size::human_binary(usage.used)) });
+        }
+        quota::limit(&data, bytes, &self.path(name)).map_err(disk("resize", name))?;
+        durable::sync_fs(&data, &self.path(name)).map_err(disk("resize", name))
+    }
+
+    fn grow_image(&self, volume: &Volume, bytes: u64) -> Result<()> {
+        let name = &volume.name;
+        let image = self.home(name).join(IMAGE);
+        let now = image.metadata().map_err(|e| disk("resize", name)(stead_sys::Error::new("stat", &image, e)))?.len();
+        if bytes < volume.limits.size.unwrap_or(now) {
+            let why = "a file system of its own only grows; make a smaller volume and copy it there with 'stead volume cp'".to_owned();
+            return Err(Error::CannotShrink { name: name.clone(), why });
+        }
+        if bytes > now {
+            pool::lengthen(&image, bytes)?;
+        }
+        let holder = self.hold_for_reading(volume)?;
+        let grown = self.grow_mounted(volume, bytes);
+        self.let_go(volume, holder.as_deref());
+        grown
+    }
+
+    fn grow_mounted(&self, volume: &Volume, bytes: u64) -> Result<()> {
+        let failed = disk("resize", &volume.name);
+        if let Some(device) = loop_device::of_image(&self.home(&volume.name).join(IMAGE)) {
+            loop_device::grow(&device).map_err(&failed)?;
+        }
+        let path = self.path(&volume.name);
+        let data = open(&path).map_err(&failed)?;
+        quota::grow_filesystem(&data, bytes, &path).map_err(&failed)?;
+        durable::sync_fs(&data, &path).map_err(&failed)
+    }
+
+    /// What a volume holds, without looking at its files; `None` where nothing counts, or its file system is not mounted.
+    ///
+    /// # Errors
+    /// It is not there.
+    pub fn space(&self, name: &str) -> Result<Option<Space>> {
+        self.space_of(&self.get(name)?)
+    }
+
+    pub(crate) fn space_of(&self, volume: &Volume) -> Result<Option<Space>> {
+        let path = self.path(&volume.name);
+        if volume.place == Place::Image {
+            if self.driver(volume)?.is_idle(volume)? {
+                return Ok(None);
+            }
+            let (used, free) = pool::space(&path)?;
+            return Ok(Some(Space { used, limit: used.saturating_add(free) }));
+        }
+        let Some(limit) = volume.limits.size else { return Ok(None) };
+        let data = open(&path).map_err(disk("get", &volume.name))?;
+        Ok(quota::usage(&data).map(|usage| Space { used: usage.used, limit: usage.limit.unwrap_or(limit) }))
+    }
+
+    /// Grows a volume that is nearly full as its `auto-extend` says. The new size, if it grew.
+    ///
+    /// # Errors
+    /// As [`Volumes::resize`].
+    pub fn extend(&self, name: &str) -> Result<Option<u64>> {
+        let volume = self.get(name)?;
+        let (Some(extend), Some(size), Some(space)) = (volume.limits.extend, volume.limits.size, self.space_of(&volume)?) else {
+            return Ok(None);
+        };
+        if space.used.saturating_mul(100) < space.limit.saturating_mul(NEARLY_FULL) {
+            return Ok(None);
+        }
+        let wanted = size.saturating_add(size.saturating_mul(extend.percent) / 100).min(extend.max.unwrap_or(u64::MAX));
+        if wanted <= size {
+            return Ok(None);
+        }
+        self.resize(name, Some(wanted)).map(|_volume| Some(wanted))
+    }
+}
+
+/// Per cent at which a volume extends itself.
+const NEARLY_FULL: u64 = 90;
