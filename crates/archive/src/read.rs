@@ -40,8 +40,9 @@ pub struct ReadOptions {
     pub changes: Option<Changes>,
     /// For an archive that is kept: the same tree is the same bytes (all names of a directory in order), and holes are told, not carried.
     pub exact: bool,
-    /// Several names of one file are several files: where they share for a reason that is not the tree's.
-    pub separate: bool,
+    /// Which names (without a leading slash) are one file, by its number; others are files of their own. Without it, what the file system says: where
+    /// files share for a reason that is not the tree's, that is not the truth.
+    pub links: Option<std::collections::BTreeMap<Vec<u8>, u64>>,
 }
 
 /// What a writable layer changed, as its archive tells it.
@@ -65,7 +66,7 @@ pub struct TreeReader {
     links: HashMap<(u64, u64), (Vec<u8>, u64)>,
     kept: Option<std::collections::BTreeSet<Vec<u8>>>,
     exact: bool,
-    separate: bool,
+    shared: Option<std::collections::BTreeMap<Vec<u8>, u64>>,
     ended: bool,
 }
 
@@ -107,7 +108,7 @@ pub fn read(root: BorrowedFd<'_>, path: &Path, options: &ReadOptions) -> Result<
         links: HashMap::new(),
         kept,
         exact: options.exact,
-        separate: options.separate,
+        shared: options.links.clone(),
         ended: false,
     };
     for path in options.changes.iter().flat_map(|changes| &changes.hidden) {
@@ -216,10 +217,12 @@ impl TreeReader {
 
     /// The archive name under which this file was already carried.
     fn earlier_name(&mut self, attributes: &Stat, name: &[u8]) -> Option<Vec<u8>> {
-        if attributes.st_nlink < 2 || self.separate {
-            return None;
-        }
-        let key = (attributes.st_dev, attributes.st_ino);
+        let (key, names) = match &self.shared {
+            None if attributes.st_nlink < 2 => return None,
+            None => ((attributes.st_dev, attributes.st_ino), attributes.st_nlink),
+            // No device has this number; how many names there are is not known.
+            Some(links) => ((u64::MAX, *links.get(name.strip_prefix(b"./").unwrap_or(name))?), u64::MAX),
+        };
         if let Some((first, left)) = self.links.get_mut(&key) {
             let first = first.clone();
             *left -= 1;
@@ -229,7 +232,7 @@ impl TreeReader {
             return Some(first);
         }
         if self.links.len() < LINKS_MAX {
-            self.links.insert(key, (name.to_vec(), attributes.st_nlink.saturating_sub(1)));
+            self.links.insert(key, (name.to_vec(), names.saturating_sub(1)));
         }
         None
     }

@@ -1,10 +1,12 @@
 //! `volume cp`: a path of a volume as a tar stream, and a tar stream into a directory of a volume, without a container.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::Path;
 
 use stead_archive::{Owner, PathStat, ReadOptions, Rebase, WriteOptions, Written};
 use stead_base::Kind;
+use stead_mount::names::split_snapshot;
 use stead_volume::Held;
 
 use crate::{Engine, Failure, Result};
@@ -36,7 +38,13 @@ impl Engine {
     /// # Errors
     /// As [`Engine::volume_stat`].
     pub fn volume_archive_get(&self, reference: &str, path: &str, name: Option<&str>) -> Result<(PathStat, Box<dyn Read + Send>)> {
-        let options = ReadOptions { name: name.map(str::to_owned), ..ReadOptions::default() };
+        // A part of a snapshot may have names of a file whose other names are elsewhere, as with any other copy: each is a file.
+        let (volume, snapshot) = split_snapshot(reference);
+        let links = match snapshot {
+            Some(snapshot) => self.volumes.snapshot_links(volume, snapshot)?.map(|_all| BTreeMap::new()),
+            None => None,
+        };
+        let options = ReadOptions { name: name.map(str::to_owned), links, ..ReadOptions::default() };
         self.volume_archive(reference, path, &options)
     }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 
 use stead_archive::{Compression, ReadOptions};
 use stead_mount::names::split_snapshot;
-use stead_volume::{Method, SnapshotRequest, Why};
+use stead_volume::{SnapshotRequest, Why};
 
 use crate::{Engine, Result};
 
@@ -19,12 +19,11 @@ impl Engine {
         let (name, snapshot) = split_snapshot(reference);
         let passing = if of_instant && snapshot.is_none() { Some(self.passing_snapshot(name)?) } else { None };
         let source = passing.as_ref().map_or_else(|| reference.to_owned(), |passing| format!("{name}@{}", passing.snapshot));
-        // What several snapshots share has several names for that reason alone.
-        let separate = match split_snapshot(&source).1 {
-            Some(snapshot) => self.volumes.snapshot(name, snapshot)?.method == Method::Shared,
-            None => false,
+        let links = match split_snapshot(&source).1 {
+            Some(snapshot) => self.volumes.snapshot_links(name, snapshot)?,
+            None => None,
         };
-        let options = ReadOptions { name: Some(".".to_owned()), exact: true, separate, ..ReadOptions::default() };
+        let options = ReadOptions { name: Some(".".to_owned()), exact: true, links, ..ReadOptions::default() };
         let (_, stream) = self.volume_archive(&source, "/", &options)?;
         let stream = stead_archive::compressed(Box::new(Exported { stream, _passing: passing }), how)?;
         self.emit_volume(name, "export", &[("source", reference)]);

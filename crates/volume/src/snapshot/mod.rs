@@ -8,6 +8,7 @@ mod create;
 mod diff;
 mod group;
 mod inspect;
+mod links;
 mod list;
 pub(crate) mod manifest;
 mod method;
