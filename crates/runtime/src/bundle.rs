@@ -11,7 +11,7 @@ use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 
-use stead_mount::{Prepared, attach, attach_own};
+use stead_mount::{Owner, Prepared, attach, attach_own};
 use stead_sys::namespace::{self, NamespaceFlags};
 use stead_sys::{durable, mount, process, socket};
 
@@ -38,8 +38,9 @@ pub(crate) fn start(plan: &Plan, runtime: &str, stdio: Stdio) -> Result<Child, L
     let prepare = |mount| stead_mount::prepare(mount).map_err(|error| LaunchError::setup(error.to_string()));
     let rootfs = prepare(&plan.rootfs)?.into_tree().ok_or_else(|| LaunchError::setup("the root file system is not a file system"))?;
     let identity = user::lookup(rootfs.as_fd(), &plan.process.user, &plan.process.group_add)?;
+    let runs_as = Owner { uid: identity.uid, gid: identity.gid };
     let engine_files = plan.engine_files.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
-    let mounts = plan.mounts.iter().map(|mount| prepare_as(mount, plan, rootfs.as_fd())).collect::<Result<Vec<_>, _>>()?;
+    let mounts = plan.mounts.iter().map(|mount| prepare_as(mount, runs_as, rootfs.as_fd())).collect::<Result<Vec<_>, _>>()?;
     let config = config::document(plan, &identity, &bundle.rootfs(), |at| bundle.late(at))?;
     let text = serde_json::to_vec(&config).map_err(|error| LaunchError::setup(error.to_string()))?;
     durable::replace_file(&bundle.path("config.json"), &text, 0o600)?;

@@ -3,7 +3,7 @@
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use stead_mount::{Mount, Prepared};
+use stead_mount::{Mount, Owner, Prepared};
 use stead_sys::namespace::{self, NamespaceFlags};
 use stead_sys::process::{self, Spawned};
 
@@ -128,9 +128,10 @@ pub fn start(plan: &Plan, stdio: Stdio) -> Result<Child, LaunchError> {
     let rootfs = prepare(&plan.rootfs)?.into_tree().ok_or_else(|| LaunchError::setup("the root file system is not a file system"))?;
     let identity = user::lookup(rootfs.as_fd(), &plan.process.user, &plan.process.group_add)?;
     let filter = seccomp::filter(plan, &plan.process.caps)?;
+    let runs_as = Owner { uid: identity.uid, gid: identity.gid };
     let confinement = Confinement::new(&plan.process, identity, &plan.process.caps, filter);
     let engine_files = plan.engine_files.iter().map(prepare).collect::<Result<Vec<_>, _>>()?;
-    let mounts = plan.mounts.iter().map(|mount| prepare_as(mount, plan, rootfs.as_fd())).collect::<Result<Vec<_>, _>>()?;
+    let mounts = plan.mounts.iter().map(|mount| prepare_as(mount, runs_as, rootfs.as_fd())).collect::<Result<Vec<_>, _>>()?;
     let shm = shared_memory_of_another(plan)?;
     let group = cgroup::create(plan)?;
     let (theirs, ours) = streams(stdio)?;
@@ -157,9 +158,9 @@ fn prepare(mount: &Mount) -> Result<Prepared, LaunchError> {
     stead_mount::prepare(mount).map_err(|error| LaunchError::setup(error.to_string()))
 }
 
-/// A mount of the user's, some of which have to do with the container's user, who is looked up in the container's own files.
-pub(crate) fn prepare_as(mount: &Mount, plan: &Plan, rootfs: BorrowedFd<'_>) -> Result<Prepared, LaunchError> {
-    let who = |named: &str| user::owner(rootfs, &plan.process.user, named);
+/// A mount of the user's. Some have to do with whom the container runs as, or with another user of its files.
+pub(crate) fn prepare_as(mount: &Mount, runs_as: Owner, rootfs: BorrowedFd<'_>) -> Result<Prepared, LaunchError> {
+    let who = |named: &str| if named.is_empty() { Ok(runs_as) } else { user::owner(rootfs, named) };
     stead_mount::prepare_as(mount, &who).map_err(|error| LaunchError::setup(error.to_string()))
 }
 

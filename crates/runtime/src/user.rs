@@ -75,9 +75,8 @@ pub fn lookup(root: BorrowedFd<'_>, spec: &str, group_add: &[String]) -> Result<
     resolve(spec, group_add, &read("etc/passwd")?, &read("etc/group")?)
 }
 
-/// Whose a mount's files are to be: the user that the container runs as, or another one that a mount names.
-pub(crate) fn owner(root: BorrowedFd<'_>, runs_as: &str, named: &str) -> Result<Owner, String> {
-    let spec = if named.is_empty() { runs_as } else { named };
+/// Whose a mount's files are to be, looked up as [`lookup`] does.
+pub(crate) fn owner(root: BorrowedFd<'_>, spec: &str) -> Result<Owner, String> {
     lookup(root, spec, &[]).map(|found| Owner { uid: found.uid, gid: found.gid }).map_err(|error| error.to_string())
 }
 

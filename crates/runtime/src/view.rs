@@ -120,7 +120,7 @@ pub fn open_stopped(rootfs: &Mount, mounts: &[Mount], user: &str) -> Result<Root
     let mut rest = Vec::new();
     for mount in mounts.iter().filter(|mount| is_kept(&mount.source)) {
         let tree = root.tree().ok_or(ViewError::Thread)?;
-        let who = |named: &str| crate::user::owner(tree, user, named);
+        let who = |named: &str| crate::user::owner(tree, if named.is_empty() { user } else { named });
         rest.push(stead_mount::prepare_as(&seen(mount), &who)?);
     }
     let sealed = rootfs.clone();

@@ -37,6 +37,10 @@ pub(crate) static RUN: Command = Command {
             "Scratch space in memory that never reaches a disk",
             "stead run --rm --mount type=tmpfs,target=/secrets,tmpfs-size=16m,tmpfs-noswap redis",
         ),
+        (
+            "A directory of somebody else, without changing its files",
+            "stead run -d --name db -u postgres -v ~/pgdata:/var/lib/postgresql/data:idmap postgres",
+        ),
         ("A shell", "stead run --rm -it debian bash"),
         ("Part of a volume", "stead run --rm --mount source=data,target=/app,volume-subpath=app/current debian ls /app"),
     ],

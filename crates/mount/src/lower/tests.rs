@@ -150,3 +150,45 @@ fn mounts_survive_the_plan_file() {
         assert_eq!(serde_json::from_str::<Mount>(&json).unwrap(), mount);
     }
 }
+
+#[test]
+fn what_docker_does_not_have_becomes_part_of_the_mount() {
+    let lowered = |raw: &str| lower(&linux_raw(raw, "").unwrap(), &|_| Vec::new()).unwrap();
+    let mount = lowered("/s:/d:ro,idmap,noexec,suid,O");
+    assert_eq!(mount.idmap, Some(crate::IdMapping::match_user()));
+    assert!(mount.attr.noexec && mount.attr.suid && !mount.attr.nosuid && !mount.attr.nodev && mount.attr.ro == Ro::Recursive);
+    assert_eq!(mount.over, Some(Over::Throwaway(PathBuf::new())));
+    let named = lowered("/s:/d:O,upperdir=/u,workdir=/w").over;
+    assert_eq!(named, Some(Over::Named { upper: "/u".into(), work: "/w".into() }));
+    assert_eq!(lowered("/s:/d:overlay=changes").over, Some(Over::Kept(PathBuf::new())));
+}
+
+#[test]
+fn labels_come_from_either_word_and_never_to_a_snapshot() {
+    let relabel = |raw: &str| {
+        let mut point = linux_raw(raw, "").unwrap();
+        point.source = "/somewhere".into();
+        lower(&point, &|_| Vec::new()).unwrap().relabel
+    };
+    for (raw, wanted) in [
+        ("/s:/d", None),
+        ("/s:/d:z", Some(Relabel::Shared)),
+        ("/s:/d:Z,ro", Some(Relabel::Private)),
+        ("/s:/d:relabel=private", Some(Relabel::Private)),
+        ("vol:/d:relabel=shared", Some(Relabel::Shared)),
+        ("vol:/d:Z", Some(Relabel::Private)),
+        ("vol@snap:/d:Z", None),
+        ("vol@snap:/d", None),
+    ] {
+        assert_eq!(relabel(raw), wanted, "{raw}");
+    }
+}
+
+#[test]
+fn a_plan_of_an_older_version_has_none_of_it() {
+    let old = r#"{"source":{"Path":"/s"},"target":"/d","attr":{"ro":"No","noexec":true},"recursive":true}"#;
+    let mount: Mount = serde_json::from_str(old).unwrap();
+    assert!(mount.idmap.is_none() && mount.over.is_none() && mount.relabel.is_none() && !mount.chown && !mount.attr.suid);
+    let again: Mount = serde_json::from_str(&serde_json::to_string(&mount).unwrap()).unwrap();
+    assert_eq!(again, mount);
+}

@@ -240,3 +240,16 @@ fn tmpfs_paths_are_checked_without_an_envelope() {
     assert_eq!(error("x"), Err("invalid mount path: 'x' mount path must be absolute".into()));
     assert_eq!(error("/x"), Ok(Vec::new()), "options are found at start");
 }
+
+#[test]
+fn the_engines_own_files_are_given_to_nobody() {
+    for source in ["/var/lib/stead", "/var/lib/stead/volumes/v/_data", "/var/lib", "/"] {
+        for how in ["U", "idmap", "idmap=uids=0-5-1"] {
+            let error = Asked::binds(&[&format!("{source}:/x:{how}")]).merge().unwrap_err();
+            let wanted = format!("{source} holds the engine's own files: U and idmap are for volumes by name");
+            assert_eq!(error, format!("invalid mount config for type \"bind\": {wanted}"));
+        }
+        assert!(Asked::binds(&[&format!("{source}:/x:ro,noexec")]).merge().is_ok());
+    }
+    assert!(Asked::binds(&["/srv:/x:U", "/home/me:/y:idmap"]).merge().is_ok());
+}
