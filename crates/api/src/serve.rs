@@ -113,12 +113,16 @@ async fn run_schedules(engine: Arc<Engine>, rest: fn()) {
         if !report.taken.is_empty() {
             drop(tokio::task::spawn_blocking(rest).await);
         }
-        let due = report.next.as_deref().and_then(Time::parse).map_or(LOOK, |next| {
-            let nanos = u64::try_from(next.since(Time::now())).unwrap_or(0);
-            Duration::from_nanos(nanos).clamp(LEAST, LOOK)
-        });
+        let due = if report.busy { LEAST } else { until(report.next.as_deref()) };
         tokio::time::sleep(due).await;
     }
+}
+
+fn until(next: Option<&str>) -> Duration {
+    next.and_then(Time::parse).map_or(LOOK, |next| {
+        let nanos = u64::try_from(next.since(Time::now())).unwrap_or(0);
+        Duration::from_nanos(nanos).clamp(LEAST, LOOK)
+    })
 }
 
 /// Between two looks without a request in between, after there was one.

@@ -1,6 +1,6 @@
 //! Real databases that are written to while snapshots of their volumes are taken: each snapshot is made a volume of, the database is started on it,
-//! and its own check passes. A sample runs always; two hundred of them:
-//! `cargo test -p stead-cli --test e2e -- --ignored two_hundred`.
+//! and its own check passes. A sample runs always; two hundred of them with
+//! `STEAD_TEST_ALL=1 cargo test -p stead-cli --test e2e snapshots_databases -- --nocapture`.
 use crate::scene::STEAD;
 use std::io::{BufRead, BufReader, Write};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -177,32 +177,21 @@ fn postgres(fs: Fs, snapshots: usize) {
     s.ok("rm -f db");
 }
 
+/// How many snapshots a place takes.
+fn so_many(sample: usize, all: usize) -> usize {
+    if std::env::var_os("STEAD_TEST_ALL").is_some() { all } else { sample }
+}
+
 #[test]
 fn redis_has_what_it_acknowledged() {
     for (fs, fsync) in ALL.into_iter().zip(["everysec", "always", "always"]) {
-        redis(fs, 4, fsync);
+        redis(fs, so_many(4, 34), fsync);
     }
 }
 
 #[test]
 fn postgres_has_what_it_acknowledged() {
     for fs in ALL {
-        postgres(fs, 3);
-    }
-}
-
-#[test]
-#[ignore = "two hundred snapshots, each of which is started, take the better part of an hour"]
-fn two_hundred_of_redis() {
-    for (fs, fsync) in ALL.into_iter().zip(["everysec", "always", "everysec"]) {
-        redis(fs, 34, fsync);
-    }
-}
-
-#[test]
-#[ignore = "two hundred snapshots, each of which is started, take the better part of an hour"]
-fn two_hundred_of_postgres() {
-    for fs in ALL {
-        postgres(fs, 33);
+        postgres(fs, so_many(4, 33));
     }
 }

@@ -145,3 +145,64 @@ fn rollback() {
         });
     });
 }
+
+#[test]
+fn snapshots_of_a_group() {
+    on_each(|s| {
+        let command = s.cli().args(["volume", "snapshot", "create", "--group", "set=x", "snap"]);
+        let before = || {
+            for name in ["one", "two"] {
+                s.ok(&format!("volume create --label set=x {name}"));
+                write(&s.data(name), "new");
+            }
+        };
+        at_every_call(s, before, &command, |code, place| {
+            let shown = |volume: &str| s.ok(&format!("volume snapshot ls --format '{{{{.Name}}}} {{{{.Group}}}}' {volume}"));
+            let (one, two) = (shown("one"), shown("two"));
+            if code == 0 {
+                assert!(one == two && one.starts_with("snap ") && !one.contains("incomplete"), "{place}: {one} {two}");
+            }
+            // Before anybody has put it right, each says whether it is alone.
+            assert!(one == two || one.contains("incomplete") || two.contains("incomplete"), "{place}: {one} {two}");
+            s.ok("system check --repair");
+            let (one, two) = (shown("one"), shown("two"));
+            assert!(one == two && !one.contains("incomplete"), "{place}: half of a group is there: {one:?} {two:?}");
+            if one.is_empty() {
+                s.ok("volume snapshot create --group set=x snap");
+            }
+            for volume in ["one", "two"] {
+                assert_eq!(state(&content_of(s, &format!("{volume}@snap")), place), "new", "{place}");
+            }
+            assert_eq!(names(&s.root().join("volumes/.groups")), Vec::<String>::new(), "{place}");
+            clear(s, place);
+        });
+    });
+}
+
+#[test]
+fn what_a_schedule_does() {
+    on_each(|s| {
+        let command = s.cli().args(["system", "run-due"]);
+        let before = || {
+            s.ok("volume create --schedule @yearly --keep 1 data");
+            write(&s.data("data"), "old");
+            s.ok("volume snapshot create data mine");
+            write(&s.data("data"), "new");
+            std::fs::write(s.root().join("volumes/data/schedule.json"), r#"{"version":1,"last_run":"2020-02-03T04:05:06Z"}"#).unwrap();
+        };
+        at_every_call(s, before, &command, |code, place| {
+            let made = || {
+                let all = s.x("volume snapshot ls --format '{{.Name}} {{.Why}}' data").ok().lines();
+                all.iter().filter_map(|line| line.strip_suffix(" schedule").map(str::to_owned)).collect::<Vec<_>>()
+            };
+            let there = made();
+            assert!(there.len() == 1 || (there.is_empty() && code != 0), "{place}: {there:?}");
+            s.ok("system run-due");
+            let after = made();
+            assert!(after.len() == 1 && (there.is_empty() || there == after), "{place}: it ran twice: {there:?} {after:?}");
+            assert_eq!(state(&content_of(s, &format!("data@{}", after[0])), place), "new", "{place}");
+            assert_eq!(state(&content_of(s, "data@mine"), place), "old", "{place}");
+            clear(s, place);
+        });
+    });
+}

@@ -53,7 +53,14 @@ fn all_volumes_of_a_project_are_of_one_instant_on_every_file_system() {
         write(&s, "writer", "-v one:/one -v two:/two");
         // Inherits them, and is frozen with them.
         s.ok("run -d --name heir --network none --volumes-from writer busybox sleep 600");
-        s.eventually("it writes", || last(&s.data("two").join("n")) > 10);
+        // Has one of them by its path on the host.
+        let path = s.data("one").display().to_string();
+        let count = "i=0; while :; do i=$((i+1)); echo $i >>/x/m; done";
+        s.cli()
+            .args(["run", "-d", "--name", "sly", "--network", "none", "-v", &format!("{path}:/x"), "busybox", "sh", "-c", count])
+            .run()
+            .ok();
+        s.eventually("they write", || last(&s.data("two").join("n")) > 10 && last(&s.data("one").join("m")) > 10);
         let mut newest = 0;
         for round in 0..5 {
             let taken = s.x(&format!("volume snapshot create --group shop g{round}")).ok();
@@ -62,6 +69,8 @@ fn all_volumes_of_a_project_are_of_one_instant_on_every_file_system() {
             let at = |volume: &str| last(&s.root().join(format!("volumes/{volume}/snapshots/g{round}/_data/n")));
             let (one, two) = (at("one"), at("two"));
             assert!(one == two || one == two + 1, "{fs:?}: {one} and {two} are of two instants");
+            let all = std::fs::read_to_string(s.root().join(format!("volumes/one/snapshots/g{round}/_data/m"))).unwrap();
+            assert!(all.ends_with('\n'), "{fs:?}: it was caught in the middle of a line");
             assert!(one > newest, "{fs:?}: nothing was written between two snapshots");
             newest = one;
             assert!(grows(&s.data("one").join("n")), "{fs:?}");
@@ -75,7 +84,7 @@ fn all_volumes_of_a_project_are_of_one_instant_on_every_file_system() {
         assert!(!names(&s.root().join("volumes/two/snapshots")).contains(&"l1".to_owned()));
         s.x("volume snapshot create --group nobody").exits(1).says("no volume belongs to a project");
         s.x("volume snapshot create").exits(1).says("say which volume");
-        s.ok("rm -f writer heir");
+        s.ok("rm -f writer heir sly");
         s.ok("system check");
     }
 }
@@ -263,4 +272,47 @@ fn two_at_once_take_turns() {
     });
     assert_eq!((s.x("volume snapshot ls -q one").lines().len(), s.x("volume snapshot ls -q two").lines().len()), (10, 10));
     assert!(grows(&s.data("one").join("n")));
+}
+
+#[test]
+fn a_snapshot_that_is_stopped_does_not_stop_a_database() {
+    let Some(s) = beyond_the_peer("snapshots") else { return };
+    write(&s, "writer", "-v one:/one -v two:/two");
+    let id = s.inspect("writer")["Id"].as_str().unwrap().to_owned();
+    let file = s.data("one").join("n");
+    s.eventually("it writes", || last(&file) > 3);
+    std::fs::create_dir(s.data("one").join("many")).unwrap();
+    let touch =
+        || (0..1500).for_each(|n| std::fs::write(s.data("one").join(format!("many/{n}")), format!("{n} {:?}", Instant::now())).unwrap());
+    touch();
+    s.ok("system config set snapshot.freeze-limit 400ms");
+    let signal = |name: &str, pid: u32| drop(stead_testkit::Command::new("kill").args([name, &pid.to_string()]).run().ok());
+    let mut caught = 0;
+    for round in 0..60 {
+        touch();
+        let child = s.cli().args(["volume", "snapshot", "create", "one"]).arg(format!("r{round}")).spawn();
+        // As soon as it holds the container, and at other moments too.
+        let end = Instant::now() + Duration::from_millis(if round % 4 == 0 { round } else { 3000 });
+        while Instant::now() < end && !is_frozen(&id) && !names(&s.root().join("volumes/one/snapshots")).contains(&format!("r{round}")) {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        signal("-STOP", child.id());
+        let hit = is_frozen(&id);
+        let began = Instant::now();
+        s.eventually("it goes on, though nobody lets it", || !is_frozen(&id));
+        assert!(began.elapsed() < Duration::from_secs(5) && grows(&file));
+        signal("-CONT", child.id());
+        let out = child.wait_with_output().unwrap();
+        if hit && !out.status.success() {
+            caught += 1;
+            let said = String::from_utf8_lossy(&out.stderr);
+            assert!(said.contains("the time it may be held for was up"), "{said}");
+            assert!(!names(&s.root().join("volumes/one/snapshots")).contains(&format!("r{round}")), "what was not of one instant is there");
+        }
+        if caught == 3 {
+            break;
+        }
+    }
+    assert!(caught > 0, "it was never stopped while it held the container");
+    s.ok("system check");
 }

@@ -4,6 +4,7 @@
 //! time is the monitors' own affair too, so that not even a stopped `stead` keeps a database frozen.
 
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use stead_base::Kind;
@@ -82,7 +83,7 @@ impl Engine {
 
     /// Ids of containers that may write to one of the volumes when they run, whatever way their mount was asked for.
     fn writers(&self, volumes: &[&str]) -> Result<BTreeSet<String>> {
-        let mut ids = BTreeSet::new();
+        let mut ids = self.writers_by_path(volumes)?;
         for volume in volumes {
             for id in self.volumes.users(volume)? {
                 // One that was removed since writes nothing.
@@ -93,6 +94,16 @@ impl Engine {
             }
         }
         Ok(ids)
+    }
+
+    /// Those that have a volume's directory by its path on the host.
+    fn writers_by_path(&self, volumes: &[&str]) -> Result<BTreeSet<String>> {
+        let homes: Vec<PathBuf> = volumes.iter().filter_map(|volume| Some(self.volumes.path(volume).parent()?.to_owned())).collect();
+        let writes = |point: &MountPoint| {
+            point.kind == MountType::Bind && point.rw && homes.iter().any(|home| Path::new(&point.source).starts_with(home))
+        };
+        let containers = self.store.read(|tx| tx.list::<Container>())?.into_iter().flatten();
+        Ok(containers.filter(|container| container.mounts.iter().any(writes)).map(|container| container.id).collect())
     }
 
     /// All at once: who is asked first does not wait for the last one's answer.
