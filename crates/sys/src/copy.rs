@@ -27,6 +27,8 @@ use entry::Worker;
 const BATCH: usize = 64;
 /// More threads than this only fight over the directory locks and the journal.
 const THREADS_MAX: usize = 8;
+/// So many batches may wait before no further directory is opened: each may hold two descriptors.
+const BATCHES_WAITING: usize = 128;
 /// Up to this many entries it is quicker to sync each than the whole file system.
 const SYNC_EACH_MAX: u64 = 8;
 
@@ -127,6 +129,30 @@ struct Waiting {
     busy: usize,
 }
 
+impl Waiting {
+    fn next(&mut self, mine: Option<&Arc<Pair>>) -> Option<Task> {
+        // What one reads last lies at the end.
+        if let Some((pair, names)) = self.batches.pop_if(|(pair, _)| mine.is_some_and(|mine| Arc::ptr_eq(mine, pair))) {
+            return Some(Task::Batch(pair, names));
+        }
+        if let Some(mine) = mine
+            && let Some(at) = self.batches.iter().rposition(|(pair, _)| Arc::ptr_eq(mine, pair))
+        {
+            let (pair, names) = self.batches.swap_remove(at);
+            return Some(Task::Batch(pair, names));
+        }
+        if self.batches.len() < BATCHES_WAITING
+            && let Some(rel) = self.directories.pop()
+        {
+            return Some(Task::Directory(rel));
+        }
+        match self.batches.pop() {
+            Some((pair, names)) => Some(Task::Batch(pair, names)),
+            None => self.directories.pop().map(Task::Directory),
+        }
+    }
+}
+
 enum Task {
     Directory(PathBuf),
     Batch(Arc<Pair>, Vec<Entry>),
@@ -178,10 +204,15 @@ impl<'a> Job<'a> {
 
     fn work(&self) -> CopyStats {
         let mut worker = Worker::new(self);
-        while let Some(task) = self.next() {
+        let mut mine = None;
+        while let Some(task) = self.next(mine.as_ref()) {
             let done = match task {
-                Task::Directory(rel) => self.directory(&rel, &mut worker),
-                Task::Batch(pair, names) => worker.batch(&pair, &names),
+                Task::Directory(rel) => self.directory(&rel, &mut worker).map(|pair| mine = Some(pair)),
+                Task::Batch(pair, names) => {
+                    let done = worker.batch(&pair, &names);
+                    mine = Some(pair);
+                    done
+                }
             };
             if let Err(e) = done {
                 self.fail(e);
@@ -195,18 +226,15 @@ impl<'a> Job<'a> {
         worker.stats
     }
 
-    /// The next piece of work; `None` when there is none and none can come.
-    fn next(&self) -> Option<Task> {
+    /// The next piece of work; `None` when there is none and none can come. A thread stays in its directory, and goes into another before it
+    /// helps in one where somebody is at work: two that make files in one directory wait for each other, and for the same part of the disk.
+    fn next(&self, mine: Option<&Arc<Pair>>) -> Option<Task> {
         let mut state = self.state();
         loop {
             if self.stop.load(Ordering::Relaxed) {
                 return None;
             }
-            // Batches hold descriptors, so they go first.
-            let task = match state.batches.pop() {
-                Some((pair, names)) => Some(Task::Batch(pair, names)),
-                None => state.directories.pop().map(Task::Directory),
-            };
+            let task = state.next(mine);
             if task.is_some() {
                 state.busy += 1;
                 return task;
@@ -225,7 +253,7 @@ impl<'a> Job<'a> {
     }
 
     /// Reads one directory, makes its subdirectories, and copies or hands out its files.
-    fn directory(&self, rel: &Path, worker: &mut Worker<'_, '_>) -> Result<()> {
+    fn directory(&self, rel: &Path, worker: &mut Worker<'_, '_>) -> Result<Arc<Pair>> {
         let shown = |name: &CString| rel.join(OsStr::from_bytes(name.to_bytes()));
         let src = open_below(self.src, rel).map_err(|e| Error::new("open", rel, e))?;
         let dst = open_below(self.dst, rel).map_err(|e| Error::new("open", rel, e))?;
@@ -260,7 +288,8 @@ impl<'a> Job<'a> {
             self.state().directories.push(path);
             self.wake.notify_one();
         }
-        worker.batch(&pair, &files)
+        worker.batch(&pair, &files)?;
+        Ok(pair)
     }
 
     fn make_links(&self) -> Result<u64> {
