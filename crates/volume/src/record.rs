@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use stead_base::time::Time;
 use stead_mount::Access;
-use stead_store::Record;
+use stead_store::{Record, Ref};
 
 /// The driver that needs nothing but a directory.
 pub const LOCAL: &str = "local";
@@ -231,5 +231,21 @@ impl Record for Volume {
 
     fn name(&self) -> Option<&str> {
         None
+    }
+
+    /// An anonymous volume is found by whose it was.
+    fn refs(&self) -> Vec<Ref> {
+        self.last_holder.iter().map(|holder| Ref { kind: HOLDER_KIND, id: holder.key() }).collect()
+    }
+}
+
+/// What the index calls the container that an anonymous volume was made for. There are no records of this kind.
+pub(crate) const HOLDER_KIND: &str = "anonymous-volume-of";
+
+impl LastHolder {
+    /// The same for the same container, image and place; no part can hold a NUL.
+    pub(crate) fn key(&self) -> String {
+        let Self { name, project, service, number, image, destination } = self;
+        [name, project, service, number, image, destination].map(String::as_str).join("\0")
     }
 }

@@ -14,7 +14,7 @@ use stead_sys::lock::Lock;
 use stead_sys::tree;
 
 use crate::driver::{self, Driver};
-use crate::record::{Place, Volume};
+use crate::record::{HOLDER_KIND, LastHolder, Place, Volume};
 use crate::sidecar::{self, Found};
 use crate::{Error, Result, staging};
 
@@ -99,6 +99,17 @@ impl Volumes {
     pub fn users(&self, name: &str) -> Result<Vec<String>> {
         let users = self.store.read(|tx| tx.referrers(Volume::KIND, name))?;
         Ok(users.into_iter().map(|(_, id)| id).collect())
+    }
+
+    /// The anonymous volumes that were made for a container, in use or not.
+    ///
+    /// # Errors
+    /// The records'.
+    pub fn held_by(&self, holder: &LastHolder) -> Result<Vec<Volume>> {
+        let found = self.store.read(|tx| tx.referrers(HOLDER_KIND, &holder.key()))?;
+        let volumes = found.into_iter().filter_map(|(_, name)| self.find(&name).ok().flatten());
+        // The sidecar is the truth.
+        Ok(volumes.filter(|volume| volume.anonymous && volume.last_holder.as_ref() == Some(holder)).collect())
     }
 
     /// Makes the content available on the host for `holder` (a container's id) and tells where. Plain directories need nothing; the

@@ -6,6 +6,7 @@ use stead_base::Kind;
 use stead_engine::Failure;
 use stead_engine::container::config::{Config, HostConfig, NetworkingConfig};
 use stead_engine::container::create::CreateRequest;
+use stead_engine::container::guard::Guard;
 
 use super::older;
 use crate::ask::Ask;
@@ -37,12 +38,18 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
         config: body.config,
         host: body.host_config,
         networking: body.networking_config,
+        guard: query.filled("volume-guard").map(guard).transpose()?,
+        renew_anonymous: query.flag("renew-anon-volumes"),
         platform: query.filled("platform").filter(|_| version >= Version(1, 41)).map(str::to_owned),
     };
     older::understand(&mut request, version)?;
     runtime_is_a_name(&request.host)?;
     let created = ask.engine().container_create(request).map_err(only_images_are_missing)?;
     Ok(Reply::json(201, &json!({ "Id": created.id, "Warnings": created.warnings })))
+}
+
+fn guard(word: &str) -> Result<Guard, Failure> {
+    Guard::from_word(word).ok_or_else(|| Failure::invalid(format!("invalid volume-guard: {word}: it is warn, refuse or off")))
 }
 
 /// As Docker's daemon: a client chooses among the system's runtimes and cannot bring a program of its own.

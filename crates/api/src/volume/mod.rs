@@ -1,5 +1,6 @@
 //! Volumes: one verb a file.
 
+mod adopt;
 mod archive;
 mod cat;
 mod clone;
@@ -53,6 +54,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/stead/volumes/undelete", undelete::post),
     route(Method::GET, "/stead/volumes/{name}/snapshots", snapshot::ls::get),
     route(Method::GET, "/stead/volumes/{name}/snapshots/{snapshot}", snapshot::inspect::get),
+    route(Method::POST, "/stead/volumes/{name}/adopt", adopt::post),
     route(Method::GET, "/stead/volumes/{name}/changes", diff::get),
     route(Method::POST, "/stead/volumes/{name}/scrub", scrub::post),
     route(Method::POST, "/stead/volumes/{name}/clone", clone::post),

@@ -43,7 +43,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
 /// # Errors
 /// Status 125, in the engine's words.
 pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> {
-    let Asked { name, platform, pull, quiet, cidfile, config, host, networking } = asked;
+    let Asked { name, platform, pull, quiet, cidfile, config, host, networking, guard, renew_anonymous } = asked;
     // Before anything is made: a file that cannot be written must not leave a container behind.
     let id_file = cidfile.map(IdFile::begin).transpose()?;
     let reference = config.image.clone();
@@ -56,7 +56,7 @@ pub(super) fn create(engine: &Engine, asked: Asked) -> Result<Created, Failure> 
     for network in networking.endpoints_config.keys() {
         engine.network_resolve(network).map_err(Failure::engine_run)?;
     }
-    let request = CreateRequest { name, config, host, networking, platform: platform.clone() };
+    let request = CreateRequest { name, config, host, networking, platform: platform.clone(), guard, renew_anonymous };
     let first = engine.container_create(request.clone());
     let created = match first {
         // The text is what tells a missing image from a missing volume or container; both are "not found".

@@ -1,5 +1,6 @@
 //! `stead volume`: one verb a file.
 
+mod adopt;
 mod cat;
 mod clone;
 mod cp;
@@ -34,6 +35,7 @@ pub(crate) static VOLUME: Command = Command {
     usage: "COMMAND",
     about: "Manage volumes",
     act: Act::Group(&[
+        &adopt::ADOPT,
         &cat::CAT,
         &clone::CLONE,
         &cp::CP,

@@ -12,6 +12,7 @@ use stead_mount::{MountPoint, MountType};
 
 use super::config::{Config, HostConfig};
 use super::record::Container;
+use super::regain::Identity;
 use super::{check, merge};
 use crate::{Engine, Failure, Result};
 
@@ -76,14 +77,14 @@ impl Engine {
             Container { created: created.unwrap_or_else(Time::now), id, ..self.draft(Some(name), config, host, networking, &record)? };
         super::start::log_config(&container)?;
         self.check_name(&container.name)?;
-        let made = self.claim_volumes(&mut container, points, &mut notes)?;
+        let made = self.claim_volumes(&mut container, points, &Identity::default(), &mut notes)?.made;
         let _held = writable::hold(&self.run_root, &container.id)?;
         let placed = match &changes {
             Some(changes) => writable::adopt(&self.root, &container.id, changes.as_fd(), copied),
             None => writable::ensure(&self.root, &container.id).map(drop),
         };
         placed.inspect_err(|_failure| self.take_back(&made))?;
-        self.publish(&mut container).inspect_err(|_failure| {
+        self.publish(&mut container, &[]).inspect_err(|_failure| {
             drop(writable::discard(&self.root, &container.id));
             self.take_back(&made);
         })?;

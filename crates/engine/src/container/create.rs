@@ -7,8 +7,11 @@ use stead_mount::MountPoint;
 
 use super::check;
 use super::config::{Config, HostConfig, NetworkingConfig};
+use super::guard::{Gap, Guard, Scene};
 use super::merge;
+use super::mounts::Claimed;
 use super::record::{Container, VOLUME_KIND};
+use super::regain::Identity;
 use super::remove::Fate;
 use crate::volume::VolumeRemove;
 use crate::{Engine, Failure, Result};
@@ -26,6 +29,10 @@ pub struct CreateRequest {
     pub networking: NetworkingConfig,
     /// `os/arch[/variant]` that the image must have.
     pub platform: Option<String>,
+    /// What is done about data that would go to an anonymous volume; as the configuration says when `None`.
+    pub guard: Option<Guard>,
+    /// Anonymous volumes are new ones, also where a removed container of the same name left some.
+    pub renew_anonymous: bool,
 }
 
 /// A created container.
@@ -46,7 +53,7 @@ impl Engine {
     /// `No such image: x` ([`Kind::NotFound`]); everything that is refused is refused before anything is made, and what a later
     /// failure had made already is taken back.
     pub fn container_create(&self, request: CreateRequest) -> Result<Created> {
-        let CreateRequest { name, mut config, mut host, mut networking, platform } = request;
+        let CreateRequest { name, mut config, mut host, mut networking, platform, guard, renew_anonymous } = request;
         let mut warnings = check::request(&config, &host, &networking)?;
         self.pin_modes(&mut host)?;
         self.settle_networking(&mut config, &mut host, &mut networking)?;
@@ -56,14 +63,17 @@ impl Engine {
             names::check_container(name.trim_start_matches('/')).map_err(|_short| bad())?;
         }
         let image = self.images.resolve_platform(&config.image, platform.as_deref())?;
+        let asked: Vec<String> = config.volumes.iter().flatten().map(|(path, _)| path.clone()).collect();
         merge::with_image(&mut config, &image.config.config)?;
         let points = self.merge_mounts(&config, &host)?;
+        let identity = Identity::of(name.as_deref(), &config, &host, renew_anonymous);
+        let gaps = self.gaps(guard, name.as_deref(), &config, &host, &image, &asked, &points)?;
         let mut container = self.draft(name, config, host, networking, &image)?;
         super::start::log_config(&container)?;
         self.check_name(&container.name)?;
         // Until it is whole, nobody starts it or removes it.
         let held = self.hold_rootfs(&container.id)?;
-        let made = match self.make(&mut container, &points, &mut warnings) {
+        let made = match self.make(&mut container, &points, &identity, &mut warnings) {
             Ok(made) => made,
             Err(failure) => {
                 held.remove()?;
@@ -78,18 +88,32 @@ impl Engine {
             return Err(failure);
         }
         self.emit_container(&container, "create", &[]);
+        let is_regained =
+            |gap: &Gap| container.mounts.iter().any(|point| point.destination == gap.destination && !made.contains(&point.name));
+        warnings.extend(gaps.iter().filter(|gap| gap.is_missed || !is_regained(gap)).map(Gap::sentence));
         drop(held);
         Ok(Created { id: container.id, name: container.name, warnings })
     }
 
     /// Volumes and the record. Answers the volumes it made.
-    fn make(&self, container: &mut Container, points: &[MountPoint], warnings: &mut Vec<String>) -> Result<Vec<String>> {
+    fn make(
+        &self,
+        container: &mut Container,
+        points: &[MountPoint],
+        identity: &Identity,
+        warnings: &mut Vec<String>,
+    ) -> Result<Vec<String>> {
         let mut tries = 0;
+        let said = warnings.len();
         loop {
             container.mounts.clear();
-            let made = self.claim_volumes(container, points.to_vec(), warnings)?;
-            match self.publish(container) {
-                Ok(()) => return Ok(made),
+            warnings.truncate(said);
+            let Claimed { made, regained } = self.claim_volumes(container, points.to_vec(), identity, warnings)?;
+            match self.publish(container, &regained) {
+                Ok(()) => {
+                    self.tell_regained(container, &regained, warnings);
+                    return Ok(made);
+                }
                 // A volume was removed between its claim and the record that keeps it: it is made again.
                 Err(failure) if failure.kind == Kind::Unavailable && tries < 100 => tries += 1,
                 Err(failure) => {
@@ -132,8 +156,42 @@ impl Engine {
         }
     }
 
+    fn tell_regained(&self, container: &Container, regained: &[String], warnings: &mut Vec<String>) {
+        for point in container.mounts.iter().filter(|point| regained.contains(&point.name)) {
+            let short = point.name.get(..12).unwrap_or(&point.name);
+            let place = &point.destination;
+            warnings.push(format!(
+                "{place} has the anonymous volume {short} of the container whose place this one takes; --renew-anon-volumes makes a new one"
+            ));
+            self.emit_volume(&point.name, "regain", &[("driver", &point.driver), ("container", &container.id), ("destination", place)]);
+        }
+    }
+
+    /// Where data would go to an anonymous volume.
+    #[expect(clippy::too_many_arguments, reason = "everything that was asked, looked at once")]
+    fn gaps(
+        &self,
+        guard: Option<Guard>,
+        name: Option<&str>,
+        config: &Config,
+        host: &HostConfig,
+        image: &ImageRecord,
+        asked: &[String],
+        points: &[MountPoint],
+    ) -> Result<Vec<Gap>> {
+        let volumes: Vec<String> = image.config.config.volumes.keys().cloned().collect();
+        if volumes.is_empty() || guard == Some(Guard::Off) {
+            return Ok(Vec::new());
+        }
+        let repository = config.image.rsplit('/').next().and_then(|last| last.split([':', '@']).next()).unwrap_or_default();
+        let called = name.map_or(repository, |name| name.trim_start_matches('/'));
+        let scene = Scene { image: &config.image, volumes: &volumes, asked, points, name: called };
+        self.guard_volumes(guard, host, &scene)
+    }
+
     /// The record makes the container true. In the same step it is checked that its volumes are still there: from here on nobody can remove them.
-    pub(super) fn publish(&self, container: &mut Container) -> Result<()> {
+    /// Those in `regained` nobody else may have got back meanwhile.
+    pub(super) fn publish(&self, container: &mut Container, regained: &[String]) -> Result<()> {
         let asked_name = container.name.clone();
         self.store.publish(|tx| {
             for volume in container.volumes() {
@@ -143,6 +201,11 @@ impl Engine {
             }
             for (volume, snapshot) in container.snapshots() {
                 self.volumes.snapshot(volume, snapshot)?;
+            }
+            for volume in regained {
+                if !tx.referrers(VOLUME_KIND, volume)?.is_empty() {
+                    return Err(Failure::new(Kind::Unavailable, format!("volume {volume} was taken while the container was created")));
+                }
             }
             if let Some(other) = tx.by_name::<Container>(&asked_name)? {
                 return Err(name_taken(&asked_name, &other.id));

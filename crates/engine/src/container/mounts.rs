@@ -13,7 +13,17 @@ use stead_volume::{CreateRequest, LastUse, Populate, When};
 use super::config::{Config, HostConfig};
 use super::plan::diff_ids;
 use super::record::Container;
+use super::regain::Identity;
 use crate::{Engine, Failure, Result};
+
+/// What became of a container's volumes.
+#[derive(Debug, Default)]
+pub(super) struct Claimed {
+    /// Volumes that were made.
+    pub(super) made: Vec<String>,
+    /// Anonymous ones of a predecessor.
+    pub(super) regained: Vec<String>,
+}
 
 impl Engine {
     /// All ways of asking become one checked list. Nothing is made.
@@ -39,30 +49,39 @@ impl Engine {
         Ok(plan::merge(&inputs, &HostProbe)?)
     }
 
-    /// Makes the volumes that do not exist, names the anonymous ones and finds the images. Answers the volumes it made.
+    /// Makes the volumes that do not exist, names the anonymous ones and finds the images.
     pub(super) fn claim_volumes(
         &self,
         container: &mut Container,
         points: Vec<MountPoint>,
+        identity: &Identity,
         warnings: &mut Vec<String>,
-    ) -> Result<Vec<String>> {
-        let mut made = Vec::new();
+    ) -> Result<Claimed> {
+        let mut done = Claimed::default();
         for mut point in points {
             let claimed = match point.kind {
-                MountType::Volume => self.claim_volume(&mut point, &mut made, warnings),
+                MountType::Volume => self.claim_volume(&mut point, identity, &mut done, warnings),
                 MountType::Image => self.claim_image(&mut point),
                 _ => Ok(()),
             };
-            let claimed = claimed.and_then(|()| self.claim_overlay_volume(&point, &mut made));
-            claimed.inspect_err(|_failure| self.take_back(&made))?;
+            let claimed = claimed.and_then(|()| self.claim_overlay_volume(&point, &mut done.made));
+            claimed.inspect_err(|_failure| self.take_back(&done.made))?;
             container.mounts.push(point);
         }
-        Ok(made)
+        Ok(done)
     }
 
-    fn claim_volume(&self, point: &mut MountPoint, made: &mut Vec<String>, warnings: &mut Vec<String>) -> Result<()> {
+    fn claim_volume(&self, point: &mut MountPoint, identity: &Identity, done: &mut Claimed, warnings: &mut Vec<String>) -> Result<()> {
         if let (volume, Some(snapshot)) = split_snapshot(&point.name.clone()) {
             return self.claim_snapshot(point, volume, snapshot);
+        }
+        let mut last_holder = None;
+        if point.name.is_empty() {
+            last_holder = identity.at(&point.destination);
+            if let Some(name) = self.volume_to_regain(identity, point)? {
+                done.regained.push(name.clone());
+                point.name = name;
+            }
         }
         // An inherited volume has its name already, and its options are its own affair.
         let inherited = !point.source.is_empty() && !point.name.is_empty();
@@ -73,7 +92,7 @@ impl Engine {
             driver: if point.driver.is_empty() { driver.name } else { point.driver.clone() },
             labels: if inherited { Default::default() } else { options.labels },
             options: if inherited { Default::default() } else { driver.options },
-            anonymous: false,
+            last_holder,
             ..CreateRequest::default()
         };
         let asked = !request.labels.is_empty() || !request.options.is_empty();
@@ -81,7 +100,7 @@ impl Engine {
         let volume = created.volume;
         if created.is_new {
             self.emit_volume(&volume.name, "create", &[("driver", &volume.driver)]);
-            made.push(volume.name.clone());
+            done.made.push(volume.name.clone());
         } else if asked {
             warnings.extend(created.differs.into_iter().map(|what| format!("volume {}: {what}", volume.name)));
         }

@@ -1,5 +1,6 @@
 //! Volumes: one verb a file.
 
+mod adopt;
 mod cat;
 mod clone;
 pub mod copy;

@@ -18,6 +18,11 @@ impl Engine {
     /// # Errors
     /// No such volume, a name that cannot be or is taken, a container that runs.
     pub fn volume_rename(&self, from: &str, to: &str) -> Result<VolumeView> {
+        self.rename_as(from, to, "rename")
+    }
+
+    /// The same, told as `action`.
+    pub(super) fn rename_as(&self, from: &str, to: &str, action: &str) -> Result<VolumeView> {
         if from == to {
             return Err(Failure::invalid(format!("rename {from}: that is its name already")));
         }
@@ -29,7 +34,7 @@ impl Engine {
                 other => break other?,
             }
         };
-        self.emit_volume(to, "rename", &[("driver", &volume.driver), ("oldName", from)]);
+        self.emit_volume(to, action, &[("driver", &volume.driver), ("oldName", from)]);
         Ok(self.view(&volume))
     }
 

@@ -16,6 +16,7 @@ use std::env;
 use std::path::PathBuf;
 
 use stead_engine::container::config::{Config, Empty, HostConfig, NetworkingConfig};
+use stead_engine::container::guard::Guard;
 use stead_mount::parse::short::{self, Short};
 
 use crate::command::Matches;
@@ -41,6 +42,10 @@ pub(crate) struct Asked {
     pub(crate) host: HostConfig,
     /// Its networks.
     pub(crate) networking: NetworkingConfig,
+    /// `--volume-guard`.
+    pub(crate) guard: Option<Guard>,
+    /// `--renew-anon-volumes`.
+    pub(crate) renew_anonymous: bool,
 }
 
 /// When the image is pulled.
@@ -87,7 +92,20 @@ pub(crate) fn resolve(matches: &Matches) -> Result<Asked, Failure> {
         host.container_id_file = path.display().to_string();
     }
     let filled = |name: &str| matches.filled(name).map(str::to_owned);
-    Ok(Asked { name: filled("name"), platform: filled("platform"), pull, quiet: matches.on("quiet"), cidfile, config, host, networking })
+    let guard = matches.text("volume-guard").and_then(Guard::from_word);
+    let renew_anonymous = matches.on("renew-anon-volumes");
+    Ok(Asked {
+        guard,
+        renew_anonymous,
+        name: filled("name"),
+        platform: filled("platform"),
+        pull,
+        quiet: matches.on("quiet"),
+        cidfile,
+        config,
+        host,
+        networking,
+    })
 }
 
 fn config(matches: &Matches) -> Result<Config, String> {

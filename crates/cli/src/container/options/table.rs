@@ -42,17 +42,25 @@ fn mount(value: &str) -> Result<(), String> {
     stead_mount::parse::long(value, std::path::Path::new("/")).map(drop).map_err(|e| e.to_string())
 }
 
+fn guard(word: &str) -> Result<(), String> {
+    let known = stead_engine::container::guard::Guard::from_word(word);
+    known.map(drop).ok_or_else(|| format!("{word}: it is warn, refuse or off"))
+}
+
 /// Files and devices the container sees.
-pub(crate) const STORAGE: [Flag; 11] = [
+pub(crate) const STORAGE: [Flag; 13] = [
     list("device", None, "Add a host device to the container").offers(Completes::Files),
     value("device-cgroup-rule", None, "list", values::check_device_rule, "Add a rule to the cgroup allowed devices list"),
     value("mount", None, "mount", mount, "Attach a filesystem mount to the container (type=bind|volume|tmpfs|image,source=...,target=...)"),
     switch("read-only", None, "Mount the container's root filesystem as read only"),
+    switch("renew-anon-volumes", None, "Make new anonymous volumes, also where a removed container of the same name left some"),
     value("shm-size", None, "bytes", ram, "Size of /dev/shm"),
     list("storage-opt", None, "Storage driver options for the container"),
     list("tmpfs", None, "Mount a tmpfs directory (PATH[:OPTIONS])"),
     list("volume", Some('v'), "Bind mount a volume ([SOURCE:]TARGET[:OPTIONS])").offers(Completes::Volumes),
     text("volume-driver", None, "Optional volume driver for the container").offers(Completes::Words(&["local"])),
+    value("volume-guard", None, "mode", guard, "What to do when data would go to an anonymous volume (warn, refuse or off)")
+        .offers(Completes::Words(&["warn", "refuse", "off"])),
     list("volumes-from", None, "Mount volumes from the specified container(s)").offers(Completes::Containers),
     switch("use-api-socket", None, "Bind mount Docker API socket and required auth").hidden(),
 ];

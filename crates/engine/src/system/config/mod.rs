@@ -33,6 +33,9 @@ pub const KEEP_ANONYMOUS: &str = "trash.keep-anonymous";
 /// Free space below which the trash is given back.
 pub const PRESSURE: &str = "trash.pressure";
 
+/// What is done about data that would go to an anonymous volume.
+pub const GUARD: &str = "volume.guard";
+
 /// How long containers may stand still for a snapshot.
 pub const FREEZE_LIMIT: &str = "snapshot.freeze-limit";
 
@@ -55,6 +58,12 @@ pub const KEYS: &[Key] = &[
         default: "off",
         about: "free space below which the oldest removed volumes are given back",
         check: check_pressure,
+    },
+    Key {
+        name: GUARD,
+        default: "warn",
+        about: "what is done when an image's data would go to an anonymous volume (warn, refuse or off)",
+        check: check_guard,
     },
 ];
 
@@ -132,6 +141,10 @@ fn check_age(text: &str) -> std::result::Result<(), String> {
 fn check_limit(text: &str) -> std::result::Result<(), String> {
     let is_some = time::parse_age(text).is_some_and(|nanos| nanos > 0);
     if is_some { Ok(()) } else { Err("it is a duration above zero such as 30s or 500ms".to_owned()) }
+}
+
+fn check_guard(text: &str) -> std::result::Result<(), String> {
+    crate::container::guard::Guard::from_word(text).map(drop).ok_or_else(|| "it is warn, refuse or off".to_owned())
 }
 
 fn check_pressure(text: &str) -> std::result::Result<(), String> {
