@@ -1,6 +1,7 @@
 //! The other lives of this binary: words that people do not type and help does not show.
 //!
-//! `monitor` stays with a container, `reap` cleans up after one, `sweep` deletes what removals moved to the trash. They speak to
+//! `monitor` stays with a container, `reap` cleans up after one, `sweep` deletes what removals moved to the trash, `measure` looks
+//! at all files of a volume. They speak to
 //! nobody: what fails is left on disk for the next command and `system check`.
 
 use std::os::unix::process::CommandExt as _;
@@ -24,6 +25,7 @@ pub(crate) fn monitor() -> Option<u8> {
 pub(crate) fn play(name: &str, context: &Context, rest: &[String]) -> Option<Outcome> {
     match name {
         "reap" => Some(reap(context, rest)),
+        stead_volume::MEASURE_ROLE => Some(measure(context, rest)),
         "sweep" => Some(context.engine().and_then(|e| e.sweep()).map(|()| 0).map_err(Failure::from)),
         _ => None,
     }
@@ -41,6 +43,12 @@ pub(crate) fn sweep_later(engine: &Engine) {
     sweep.arg("--root").arg(engine.root().path()).arg("--run-root").arg(engine.run_root().path()).arg("sweep");
     sweep.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/").process_group(0);
     drop(sweep.spawn());
+}
+
+fn measure(context: &Context, rest: &[String]) -> Outcome {
+    let [name] = rest else { return Err(Failure::plain(2, "usage: stead measure VOLUME")) };
+    context.engine()?.volume_measure(name)?;
+    Ok(0)
 }
 
 fn reap(context: &Context, rest: &[String]) -> Outcome {

@@ -215,6 +215,14 @@ pub enum Error {
         /// The volume.
         name: String,
     },
+    /// What is mounted on it keeps silent.
+    #[error("volume {name}: what is mounted on {} does not answer; its size is not known", at.display())]
+    NoAnswer {
+        /// The volume.
+        name: String,
+        /// Where.
+        at: PathBuf,
+    },
     /// Its sidecar can not be believed, and the store has no good record either.
     #[error("volume {name}: {} is damaged: {reason}; `stead system check --repair` keeps the content and writes a new one", path.display())]
     Sidecar {
@@ -368,6 +376,7 @@ impl Error {
             Self::Ambiguous { .. } | Self::Reserved { .. } | Self::NotInPlace { .. } => Kind::Invalid,
             Self::InUse { .. } | Self::Mounted { .. } | Self::Busy { .. } => Kind::InUse,
             Self::Foreign { .. } => Kind::NotAllowed,
+            Self::NoAnswer { .. } => Kind::Unavailable,
             Self::NoSpace { .. } => Kind::NoSpace,
             Self::Activate(e) => e.kind(),
             Self::Store(e) => e.kind(),

@@ -17,6 +17,16 @@ struct Listed {
 
 pub(super) fn get(ask: &mut Ask) -> Answer {
     let list = ask.engine().volume_list(&ask.query().filters()?)?;
-    let warnings = (!list.warnings.is_empty()).then_some(list.warnings);
-    Ok(Reply::json(200, &Listed { volumes: list.volumes, warnings }))
+    Ok(listed(list.volumes, list.warnings))
+}
+
+/// `GET /stead/volumes`: the same with who uses each volume, last use and size under `Status`; `?size=1` measures.
+pub(super) fn get_wide(ask: &mut Ask) -> Answer {
+    let list = ask.engine().volume_list_wide(&ask.query().filters()?, ask.query().flag("size"))?;
+    Ok(listed(list.volumes.into_iter().map(|(view, _usage)| view).collect(), list.warnings))
+}
+
+fn listed(volumes: Vec<VolumeView>, warnings: Vec<String>) -> Reply {
+    let warnings = (!warnings.is_empty()).then_some(warnings);
+    Reply::json(200, &Listed { volumes, warnings })
 }

@@ -38,6 +38,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/volumes/prune", prune::post).since(Version(1, 25)),
     route(Method::PUT, "/volumes/{name*}", update::put).since(Version(1, 42)),
     route(Method::DELETE, "/volumes/{name*}", rm::delete),
+    route(Method::GET, "/stead/volumes", ls::get_wide),
     route(Method::POST, "/stead/volumes/create", create_from::post),
     route(Method::HEAD, "/stead/volumes/{name}/archive", archive::head),
     route(Method::GET, "/stead/volumes/{name}/archive", archive::get),

@@ -2,6 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use stead_base::size;
+use stead_base::time::{self, Time};
+use stead_engine::volume::{Usage, VolumeUser};
+
 use crate::command::{Act, Arity, Command, Completes, Matches, Outcome, switch};
 use crate::context::Context;
 use crate::failure::Failure;
@@ -21,12 +25,15 @@ pub(super) static LS: Command = Command {
         switch("cluster", None, "Display only cluster volumes").hidden(),
         FILTER,
         FORMAT_LIST,
+        switch("size", Some('s'), "Measure every volume, and show sizes"),
+        switch("wide", None, "Show also who may use a volume, who does, when it was used last, and its size as far as it is known"),
         switch("quiet", Some('q'), "Only display volume names"),
     ]],
     arity: Arity::AtMost(1),
     completes: Completes::Volumes,
     examples: &[
         ("Volumes that no container uses", "stead volume ls -f dangling=true"),
+        ("Who uses what, and since when", "stead volume ls --wide"),
         ("Names and mount points", "stead volume ls --format '{{.Name}}: {{.Mountpoint}}'"),
         ("What lies in one", "stead volume ls data:/uploads"),
         ("Which are protected", "stead volume ls --format 'table {{.Name}}\\t{{.Protected}}'"),
@@ -34,6 +41,11 @@ pub(super) static LS: Command = Command {
     act: Act::Run(run),
     ..Command::NEW
 };
+
+/// Fields that Docker does not have. They are there with `--wide` and `--size`, or where the format names one: the JSON of a plain list is Docker's.
+const OURS: [&str; 4] = [".Access", ".Users", ".LastUsed", ".SizeMeasured"];
+
+const WIDE: Layout = Layout { table: "{{.Driver}}\\t{{.Name}}\\t{{.Access}}\\t{{.Users}}\\t{{.LastUsed}}\\t{{.Size}}", ..LAYOUT };
 
 const LAYOUT: Layout = Layout {
     headers: &[
@@ -48,6 +60,10 @@ const LAYOUT: Layout = Layout {
         ("Availability", "AVAILABILITY"),
         ("Status", "STATUS"),
         ("Protected", "PROTECTED"),
+        ("Access", "ACCESS"),
+        ("Users", "USERS"),
+        ("LastUsed", "LAST USED"),
+        ("SizeMeasured", "SIZE MEASURED"),
     ],
     table: "{{.Driver}}\\t{{.Name}}",
     raw: "name: {{.Name}}\\ndriver: {{.Driver}}\\n",
@@ -66,19 +82,28 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         }
         return super::files::run(context, matches, text);
     }
-    let mut list = context.engine()?.volume_list(&listing::filters(matches)?)?;
-    for warning in &list.warnings {
+    let (engine, filters) = (context.engine()?, listing::filters(matches)?);
+    let format = matches.text("format");
+    let is_wide = matches.on("wide") || matches.on("size") || format.is_some_and(|f| OURS.iter().any(|field| f.contains(field)));
+    let (mut volumes, warnings) = if is_wide {
+        let list = engine.volume_list_wide(&filters, matches.on("size"))?;
+        (list.volumes.into_iter().map(|(view, usage)| (view, Some(usage))).collect::<Vec<_>>(), list.warnings)
+    } else {
+        let list = engine.volume_list(&filters)?;
+        (list.volumes.into_iter().map(|view| (view, None)).collect(), list.warnings)
+    };
+    for warning in &warnings {
         output::warn(&format!("WARNING: {warning}"));
     }
-    list.volumes.sort_by(|a, b| natural(&a.name).cmp(&natural(&b.name)));
+    volumes.sort_by(|(a, _), (b, _)| natural(&a.name).cmp(&natural(&b.name)));
+    let now = Time::now();
     let na = || "N/A".to_owned();
-    let rows: Vec<Row> = list
-        .volumes
+    let rows: Vec<Row> = volumes
         .into_iter()
-        .map(|volume| {
+        .map(|(volume, usage)| {
             let protected = volume.status.as_ref().is_some_and(|status| status.contains_key("Protected"));
             let labels: BTreeMap<String, String> = volume.labels.unwrap_or_default();
-            let fields = vec![
+            let mut fields = vec![
                 ("Availability", na()),
                 ("Driver", volume.driver),
                 ("Group", na()),
@@ -88,15 +113,33 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
                 ("Name", volume.name),
                 ("Protected", protected.to_string()),
                 ("Scope", volume.scope),
-                ("Size", na()),
+                ("Size", usage.as_ref().and_then(|usage| usage.size).map_or_else(na, size::human)),
                 ("Status", na()),
             ];
+            fields.extend(usage.iter().flat_map(|usage| ours(usage, now)));
             Row::new(fields, labels)
         })
         .collect();
+    let layout = if matches.on("wide") || matches.on("size") { &WIDE } else { &LAYOUT };
     let wish = Wish { format: matches.text("format"), quiet: matches.on("quiet") };
-    output::text(&rows::render(&LAYOUT, wish, &rows)?)?;
+    output::text(&rows::render(layout, wish, &rows)?)?;
     Ok(0)
+}
+
+/// The fields that only we have.
+fn ours(usage: &Usage, now: Time) -> [(&'static str, String); 4] {
+    let ago = |moment: &str| {
+        time::parse_moment(moment, now).map_or_else(|| "N/A".to_owned(), |m| format!("{} ago", time::human_duration(now.since(m))))
+    };
+    let user = |user: &VolumeUser| format!("{} ({}, {})", user.name, user.mode, ago(&user.since));
+    let users: Vec<String> = usage.users.iter().map(user).collect();
+    let measured = if usage.size.is_some() { ago(&usage.size_measured_at) } else { "N/A".to_owned() };
+    [
+        ("Access", usage.access.clone()),
+        ("Users", if users.is_empty() { "-".to_owned() } else { users.join(", ") }),
+        ("LastUsed", if usage.users.is_empty() { ago(&usage.last_used) } else { "now".to_owned() }),
+        ("SizeMeasured", measured),
+    ]
 }
 
 /// A key that puts `v2` before `v10`, as people count: runs of digits compare by length first.

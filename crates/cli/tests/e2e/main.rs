@@ -5,6 +5,8 @@
 #![cfg_attr(test, expect(clippy::disallowed_methods, reason = "a test's scene is set by panicking code and plain files"))]
 
 #[cfg(test)]
+mod anonymous;
+#[cfg(test)]
 mod api;
 #[cfg(test)]
 mod api_images;
@@ -73,6 +75,8 @@ mod scene;
 #[cfg(test)]
 mod service;
 #[cfg(test)]
+mod sharing;
+#[cfg(test)]
 mod snapshots;
 #[cfg(test)]
 mod snapshots_databases;
@@ -98,5 +102,7 @@ mod tutorial;
 mod undo;
 #[cfg(test)]
 mod undo_incidents;
+#[cfg(test)]
+mod usage;
 #[cfg(test)]
 mod volumes;

@@ -100,7 +100,8 @@ impl Engine {
             let asked = &mut claims.entry(key.clone()).or_insert(Claim { source, asked: Use { key, ..Use::default() } }).asked;
             asked.is_exclusive |= is(Access::Exclusive);
             asked.is_single_writer |= is(Access::SingleWriter);
-            asked.is_written |= point.rw && !is(Access::ReadOnly);
+            let is_over = point.spec.extras().is_some_and(|extras| extras.overlay.is_some());
+            asked.is_written |= point.rw && !is_over && !is(Access::ReadOnly);
         }
         Ok((claims.into_values().collect(), read_only))
     }
@@ -143,9 +144,11 @@ impl Engine {
         Ok(names)
     }
 
-    fn is_written(&self, point: &MountPoint) -> bool {
+    /// Whether a mount point lets its container change the source.
+    pub(crate) fn is_written(&self, point: &MountPoint) -> bool {
         let of_volume = || self.volumes.get(&point.name).is_ok_and(|volume| volume.access == Access::ReadOnly);
-        point.rw && !(point.kind == MountType::Volume && of_volume())
+        let is_over = point.spec.extras().is_some_and(|extras| extras.overlay.is_some());
+        point.rw && !is_over && point.access() != Access::ReadOnly && !(point.kind == MountType::Volume && of_volume())
     }
 
     /// The other containers that may use it.

@@ -1,11 +1,16 @@
 //! `volume inspect`.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use super::VolumeView;
 use super::view::UsageData;
 use crate::container::record::VOLUME_KIND;
 use crate::{Engine, Failure, Result};
+
+/// So long a volume is waited for that does not answer.
+pub(super) const SIZE_LIMIT: Duration = Duration::from_secs(2);
 
 impl Engine {
     /// One volume.
@@ -21,10 +26,20 @@ impl Engine {
         if !snapshots.is_empty() {
             status.insert("Snapshots".to_owned(), snapshots.into_iter().map(|snapshot| Value::from(snapshot.name)).collect());
         }
-        if let Some(origin) = volume.origin {
+        if let Some(origin) = volume.origin.clone() {
             status.insert("CloneOf".to_owned(), Value::from(origin));
         }
+        let usage = self.usage_of(&volume, self.volume_users(&volume)?, self.volumes.known_size(&volume));
+        usage.tell(status);
         Ok(view)
+    }
+
+    /// Measures a volume for as long as that takes: the role of a process that somebody else may leave behind.
+    ///
+    /// # Errors
+    /// As inspect; it cannot be read.
+    pub fn volume_measure(&self, name: &str) -> Result<u64> {
+        Ok(self.volumes.measure_here(name)?.bytes)
     }
 
     /// The same with its size and the number of its users.
@@ -33,7 +48,9 @@ impl Engine {
     /// As [`Engine::volume_inspect`]; the volume cannot be read.
     pub(crate) fn volume_with_usage(&self, view: VolumeView) -> Result<VolumeView> {
         let users = self.store.read(|tx| Ok::<_, Failure>(tx.referrers(VOLUME_KIND, &view.name)?.len()))?;
-        let size = self.volumes.usage(&view.name).ok().and_then(|bytes| i64::try_from(bytes).ok()).unwrap_or(-1);
+        let measured = self.volumes.get(&view.name).and_then(|volume| self.volumes.measure(&volume, SIZE_LIMIT));
+        // One that does not answer disturbs no other.
+        let size = measured.ok().and_then(|size| i64::try_from(size.bytes).ok()).unwrap_or(-1);
         let usage_data = Some(UsageData { size, ref_count: i64::try_from(users).unwrap_or(i64::MAX) });
         Ok(VolumeView { usage_data, ..view })
     }

@@ -25,6 +25,7 @@ pub mod trash;
 mod undelete;
 mod unprotect;
 mod update;
+pub mod users;
 pub mod view;
 
 pub use copy::VolumePut;
@@ -36,4 +37,5 @@ pub use stead_archive::Compression;
 pub use stead_mount::Access;
 pub use stead_volume::{CloneRequest, CreateRequest};
 pub use undelete::Undeleted;
+pub use users::{Usage, VolumeUser};
 pub use view::VolumeView;
