@@ -111,7 +111,8 @@ fn a_volume_that_does_not_answer_blocks_nobody() {
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
     assert!(listed["Warnings"][0].as_str().unwrap().contains("does not answer"), "{listed}");
     // However often it is asked, one process waits for the dead one.
-    let waiting = stead_testkit::processes_naming(s.root().to_str().unwrap()).into_iter().filter(|(_, line)| line.contains("measure")).count();
+    let waiting =
+        stead_testkit::processes_naming(s.root().to_str().unwrap()).into_iter().filter(|(_, line)| line.contains("measure")).count();
     assert!(waiting <= 1, "{waiting} wait");
     drop(door);
     drop(silent);
