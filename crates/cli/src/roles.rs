@@ -34,20 +34,33 @@ pub(crate) fn play(name: &str, context: &Context, rest: &[String]) -> Option<Out
 /// Lets what removals moved to the trash be deleted after this command has answered. A sweep that cannot be started is made up for by the
 /// next removal or by `system check --repair`.
 pub(crate) fn sweep_later(engine: &Engine) {
-    use std::process::Stdio;
-    if !engine.has_trash() {
-        return;
+    if engine.has_trash() {
+        later(engine, "sweep");
     }
+}
+
+/// Lets the sizes that nobody knows, or has known for long, be measured after this command has answered.
+pub(crate) fn measure_later(engine: &Engine) {
+    if engine.has_stale_sizes().unwrap_or(false) {
+        later(engine, stead_volume::MEASURE_ROLE);
+    }
+}
+
+fn later(engine: &Engine, role: &str) {
+    use std::process::Stdio;
     let own = Path::new("/proc/self/exe");
-    let mut sweep = stead_sys::process::command(own);
-    sweep.arg("--root").arg(engine.root().path()).arg("--run-root").arg(engine.run_root().path()).arg("sweep");
-    sweep.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/").process_group(0);
-    drop(sweep.spawn());
+    let mut own_role = stead_sys::process::command(own);
+    own_role.arg("--root").arg(engine.root().path()).arg("--run-root").arg(engine.run_root().path()).arg(role);
+    own_role.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).current_dir("/").process_group(0);
+    drop(own_role.spawn());
 }
 
 fn measure(context: &Context, rest: &[String]) -> Outcome {
-    let [name] = rest else { return Err(Failure::plain(2, "usage: stead measure VOLUME")) };
-    context.engine()?.volume_measure(name)?;
+    match rest {
+        [] => context.engine()?.volume_measure_stale()?,
+        [name] => drop(context.engine()?.volume_measure(name)?),
+        _ => return Err(Failure::plain(2, "usage: stead measure [VOLUME]")),
+    }
     Ok(0)
 }
 

@@ -23,6 +23,8 @@ use crate::{Error, Result, Volumes, staging};
 pub const ROLE: &str = "measure";
 /// Above what the file can sensibly take.
 const LENGTH_MAX: u64 = 4 << 10;
+/// A size is believed for ten minutes where nobody asks for a new one.
+const STALE_NANOS: i128 = 600 * 1_000_000_000;
 /// So many volumes are measured at once.
 const WORKERS: usize = 4;
 
@@ -113,6 +115,26 @@ impl Volumes {
         let mut done = done.into_inner().unwrap_or_else(PoisonError::into_inner);
         done.sort_by_key(|(index, _)| *index);
         done.into_iter().map(|(_, size)| size).collect()
+    }
+
+    /// Whether its size is unknown, or was measured long ago.
+    #[must_use]
+    pub fn is_size_stale(&self, volume: &Volume) -> bool {
+        let now = Time::now();
+        self.known_size(volume).is_none_or(|size| now.since(size.at) > STALE_NANOS)
+    }
+
+    /// Measures all whose size is stale, one after another. Somebody else who is at it is left at it.
+    ///
+    /// # Errors
+    /// The volumes can not be listed.
+    pub fn measure_stale(&self, limit: Duration) -> Result<()> {
+        staging::make(&self.run_root.locks(), 0o711)?;
+        let Some(_alone) = Lock::try_exclusive(&self.run_root.locks().join("measure"))? else { return Ok(()) };
+        for volume in self.list()?.into_iter().flatten().filter(|volume| self.is_size_stale(volume)) {
+            self.measure(&volume, limit).ok();
+        }
+        Ok(())
     }
 
     fn measure_apart(&self, volume: &Volume, end: Instant) -> Result<Size> {

@@ -122,6 +122,9 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         .collect();
     let layout = if matches.on("wide") || matches.on("size") { &WIDE } else { &LAYOUT };
     let wish = Wish { format: matches.text("format"), quiet: matches.on("quiet") };
+    if matches.on("wide") && !matches.on("size") {
+        crate::roles::measure_later(&engine);
+    }
     output::text(&rows::render(layout, wish, &rows)?)?;
     Ok(0)
 }

@@ -160,8 +160,9 @@ fn rm_takes_anonymous_volumes_only_when_asked() {
     s.ok("run --name cc -v /anon busybox true");
     s.ok("rm cc");
     assert_eq!(s.x("volume ls -q").ok().lines().len(), 2, "without -v it stays");
-    s.ok("run --name cc -v /anon -v named:/n busybox true");
-    s.ok("rm -v cc");
+    // Another name: who takes the place of cc gets what it left.
+    s.ok("run --name dd -v /anon -v named:/n busybox true");
+    s.ok("rm -v dd");
     assert_eq!(s.x("volume ls -q").ok().lines().len(), 2);
 }
 

@@ -13,8 +13,12 @@ fn many(s: &Sandbox, mount: &str) {
     }
 }
 
-/// Starts them all at the same time, each with a command of its own; those that did, and what the others were told.
-fn start_all(s: &Sandbox) -> (Vec<String>, Vec<String>) {
+/// Starts them all at the same time, each with a command of its own, every third through the door if there is one; those that did, and what the
+/// others were told.
+fn start_all(s: &Sandbox, door: Option<&Door>) -> (Vec<String>, Vec<String>) {
+    if let Some(door) = door {
+        return start_through(s, door);
+    }
     let mut children: Vec<_> = (0..MANY)
         .map(|n| {
             std::thread::spawn({
@@ -28,10 +32,35 @@ fn start_all(s: &Sandbox) -> (Vec<String>, Vec<String>) {
     (started, outs.iter().filter(|out| out.code != 0).map(|out| out.stderr.clone()).collect())
 }
 
+fn start_through(s: &Sandbox, door: &Door) -> (Vec<String>, Vec<String>) {
+    let (mut started, mut refused) = (Vec::new(), Vec::new());
+    std::thread::scope(|scope| {
+        let one = |n: usize| {
+            let name = format!("many{n}");
+            if n % 3 == 0 {
+                let answer = door.post(&format!("/v1.50/containers/{name}/start"));
+                assert!(answer.status == 204 || answer.status == 409, "{}", answer.text());
+                return if answer.status == 204 { Ok(name) } else { Err(format!("{}\nhint: 'stead stop", answer.message())) };
+            }
+            let out = s.cli().args(["start", &name]).run();
+            if out.code == 0 { Ok(name) } else { Err(out.stderr) }
+        };
+        let asked: Vec<_> = (0..MANY).map(|n| scope.spawn(move || one(n))).collect();
+        for outcome in asked.into_iter().map(|one| one.join().unwrap()) {
+            match outcome {
+                Ok(name) => started.push(name),
+                Err(text) => refused.push(text),
+            }
+        }
+    });
+    (started, refused)
+}
+
 #[test]
 fn of_thirty_that_start_at_once_one_is_admitted() {
     let Some(s) = beyond_the_peer("access=") else { return };
     let host = s.mkdir("host");
+    let door = Door::open(&s);
     for mount in [
         "--mount type=volume,src=data,dst=/d,access=exclusive".to_owned(),
         "-v data:/d:single-writer".to_owned(),
@@ -40,7 +69,8 @@ fn of_thirty_that_start_at_once_one_is_admitted() {
     ] {
         many(&s, &mount);
         for round in 0..2 {
-            let (started, refused) = start_all(&s);
+            // The second time with a server among them.
+            let (started, refused) = start_all(&s, (round == 1).then_some(&door));
             assert_eq!((started.len(), refused.len()), (1, MANY - 1), "{mount} {round}: {started:?} {refused:?}");
             let running = s.ok("ps --format '{{.Names}}'");
             assert_eq!(running, started[0], "{mount}: what was acknowledged runs, and nothing else");
@@ -70,7 +100,7 @@ fn thirty_readers_go_beside_a_writer_and_serve_counts_too() {
     assert_eq!(refused.status, 409, "{}", refused.message());
     assert!(refused.message().contains("\"first\""), "{}", refused.message());
     many(&s, "-v data:/d:ro");
-    let (started, refused) = start_all(&s);
+    let (started, refused) = start_all(&s, None);
     assert_eq!((started.len(), refused.len()), (MANY, 0), "{refused:?}");
     // Asked for alone, it is refused with every name, by API fields too.
     let alone = json!({ "Image": "busybox", "Cmd": ["true"], "HostConfig": { "NetworkMode": "none",
@@ -105,7 +135,8 @@ fn a_killed_monitor_frees_and_nothing_of_its_container_is_left() {
     };
     assert!(s.fails(125, "run --rm --network none -v data:/d busybox true").contains("used exclusively"));
     stead_testkit::Command::new("kill").args(["-9", &monitor("old").to_string()]).run().ok();
-    s.ok("run -d --name new --network none -v data:/d:exclusive busybox sleep 600");
+    s.ok("create --name new --network none -v data:/d:exclusive busybox sleep 600");
+    s.eventually("the kernel has ended it", || s.x("start new").code == 0);
     let now = || std::fs::read(s.data("data").join("now")).unwrap();
     let (before, _) = (now(), std::thread::sleep(std::time::Duration::from_millis(200)));
     assert_eq!(before, now(), "somebody else still writes");
@@ -116,11 +147,10 @@ fn a_killed_monitor_frees_and_nothing_of_its_container_is_left() {
 fn a_start_that_is_killed_anywhere_holds_nothing() {
     let Some(s) = beyond_the_peer("access=") else { return };
     use stead_testkit::trace::{Fault, count, inject, sample};
-    s.ok("create --name one --network none -v data:/d:exclusive busybox sleep 600");
+    s.ok("create --name one --network none -v data:/d:exclusive busybox sleep 3");
     s.ok("create --name two --network none -v data:/d:exclusive busybox sleep 600");
     let command = s.cli().args(["start", "one"]);
     let calls = count(&command, &s.mkdir("trace"));
-    s.ok("kill one");
     s.ok("wait one");
     let all: Vec<(&str, usize)> = calls.iter().flat_map(|(call, n)| (1..=*n).map(move |i| (*call, i))).collect();
     let mut killed = 0;
@@ -131,7 +161,6 @@ fn a_start_that_is_killed_anywhere_holds_nothing() {
         s.eventually(&format!("killed at {call} {nth}: the volume can be had"), || {
             if s.inspect("one")["State"]["Running"] == true {
                 assert!(s.x("start two").code != 0, "killed at {call} {nth}: both run");
-                s.ok("kill one");
                 s.ok("wait one");
             }
             s.x("start two").code == 0
@@ -181,4 +210,23 @@ fn a_volume_says_it_for_all_its_mounts() {
         assert!(s.fails(125, "volume update --access mine data").contains("mine"));
         s.ok("volume rm data");
     }
+}
+
+#[test]
+fn two_databases_never_open_one_volume() {
+    let Some(s) = beyond_the_peer("access=") else { return };
+    let s = s.with(&["postgres"]);
+    s.ok("volume create --access single-writer pgdata");
+    let run = "-d --network none -e POSTGRES_HOST_AUTH_METHOD=trust -v pgdata:/var/lib/postgresql/data postgres";
+    s.ok(&format!("run --name first {run}"));
+    let sql = |name: &str, text: &str| s.cli().args(["exec", name, "psql", "-U", "postgres", "-h", "127.0.0.1", "-Atc", text]).run();
+    s.eventually("the first answers", || sql("first", "select 1").text() == "1");
+    assert_eq!(sql("first", "create table t as select generate_series(1, 1000) as n").code, 0);
+    assert!(s.fails(125, &format!("run --name second {run}")).contains("\"first\" is writing to it"));
+    // A reader is admitted, and reads what is there.
+    s.ok("run --rm --network none -v pgdata:/d:ro busybox test -f /d/PG_VERSION");
+    s.ok("kill first");
+    s.ok("wait first");
+    s.ok("start second");
+    s.eventually("the second recovers", || sql("second", "select count(*) from t").text() == "1000");
 }

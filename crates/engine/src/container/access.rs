@@ -14,8 +14,10 @@ use super::record::{Container, VOLUME_KIND};
 use crate::{Engine, Failure, Result};
 
 /// So long a start waits for another one that has what it wants and is not there yet, or not any more: that one may come to nothing.
-const PATIENCE: Duration = Duration::from_secs(3);
-const PAUSE: Duration = Duration::from_millis(10);
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Between two looks: the first, and the longest.
+const PAUSE: Duration = Duration::from_millis(20);
+const PAUSE_MAX: Duration = Duration::from_millis(300);
 
 /// What a start has got hold of.
 #[derive(Debug, Default)]
@@ -66,6 +68,7 @@ impl Engine {
         }
         let uses: Vec<Use> = claims.iter().map(|claim| claim.asked.clone()).collect();
         let end = Instant::now() + PATIENCE;
+        let (mut pause, mut seen) = (PAUSE, Vec::new());
         loop {
             let refused = match Leases::take(&self.run_root, &uses)? {
                 Ok(leases) => {
@@ -76,10 +79,13 @@ impl Engine {
             };
             let claim = &claims[refused.index];
             let holders = self.holders(container, &claim.source, refused)?;
-            if !holders.is_empty() || Instant::now() >= end {
+            // Twice, because one that is at its very end looks alive for a moment.
+            if (!holders.is_empty() && holders == seen) || Instant::now() >= end {
                 return Err(refusal(claim, refused, &holders));
             }
-            std::thread::sleep(PAUSE);
+            seen = holders;
+            std::thread::sleep(pause);
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
@@ -132,11 +138,12 @@ impl Engine {
     fn holders(&self, container: &Container, source: &Source, refused: Refused) -> Result<Vec<String>> {
         let mut names = Vec::new();
         for other in self.others(container, source)? {
-            let is_user = other.mounts.iter().any(|point| {
+            // The cheapest question first: of many that want it at once one lives.
+            let is_user = self.now(&other.id).is_kept() && other.mounts.iter().any(|point| {
                 let is_it = self.source_of(point).ok().flatten().is_some_and(|(_, found)| same(&found, source));
                 is_it && (!refused.is_about_writing || self.is_written(point))
             });
-            if is_user && self.now(&other.id).is_kept() {
+            if is_user {
                 names.push(other.name);
             }
         }

@@ -12,6 +12,9 @@ use crate::{Engine, Failure, Result};
 /// So long a volume is waited for that does not answer.
 pub(super) const SIZE_LIMIT: Duration = Duration::from_secs(2);
 
+/// The same in the background.
+const STALE_LIMIT: Duration = Duration::from_secs(60);
+
 impl Engine {
     /// One volume.
     ///
@@ -40,6 +43,22 @@ impl Engine {
     /// As inspect; it cannot be read.
     pub fn volume_measure(&self, name: &str) -> Result<u64> {
         Ok(self.volumes.measure_here(name)?.bytes)
+    }
+
+    /// Whether sizes are worth measuring again: nobody knows them, or what is known is old.
+    ///
+    /// # Errors
+    /// The volumes cannot be listed.
+    pub fn has_stale_sizes(&self) -> Result<bool> {
+        Ok(self.volumes.list()?.iter().flatten().any(|volume| self.volumes.is_size_stale(volume)))
+    }
+
+    /// Measures the volumes whose size nobody knows or has known for long; one such look at a time.
+    ///
+    /// # Errors
+    /// The volumes cannot be listed. One that does not answer disturbs no other.
+    pub fn volume_measure_stale(&self) -> Result<()> {
+        Ok(self.volumes.measure_stale(STALE_LIMIT)?)
     }
 
     /// The same with its size and the number of its users.
