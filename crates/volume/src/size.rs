@@ -15,7 +15,7 @@ use stead_base::time::Time;
 use stead_sys::lock::{self, Lock};
 use stead_sys::{durable, process, tree};
 
-use crate::record::Volume;
+use crate::record::{Place, Volume};
 use crate::remove::mount_below;
 use crate::{Error, Result, Volumes, staging};
 
@@ -50,9 +50,11 @@ impl Volumes {
     }
 
     /// What the place counts itself, in O(1) and without waiting for anything that is mounted.
-    #[expect(clippy::unused_self, reason = "places that count are asked here")]
-    fn counted_size(&self, _volume: &Volume) -> Option<u64> {
-        None
+    fn counted_size(&self, volume: &Volume) -> Option<u64> {
+        if volume.place != Place::Image && (volume.limits.size.is_none() || mount_below(&self.home(&volume.name)).ok()?.is_some()) {
+            return None;
+        }
+        Some(self.space_of(volume).ok()??.used)
     }
 
     /// Measures it here, for as long as that takes, and remembers the result. Somebody else who is at it is left at it.

@@ -103,12 +103,13 @@ fn owncloud_7358_down_v_can_be_undone() {
     let is_written = || ["shop_files", "shop_precious"].iter().all(|name| s.data(name).join("f").exists());
     s.eventually("it wrote", is_written);
     s.ok("volume protect shop_precious");
-    let before = s.ok("volume inspect shop_files");
+    let told = "volume inspect -f '{{json .Labels}} {{.CreatedAt}} {{.Mountpoint}} {{.Driver}}' shop_files";
+    let before = s.ok(told);
     drop(compose("down -v -t 0"));
     assert_eq!(s.ok("volume ls -q"), "shop_precious", "it is protected");
     assert_eq!(s.ok("volume trash ls --format '{{.Name}}'").lines().filter(|name| *name == "shop_files").count(), 1);
     assert_eq!(s.ok("volume undelete shop_files"), "shop_files");
-    assert_eq!(s.ok("volume inspect shop_files"), before, "labels of the project too: compose knows it again");
+    assert_eq!(s.ok(told), before, "labels of the project too: compose knows it again");
     let content = std::fs::read_to_string(s.data("shop_files").join("f")).unwrap();
     assert_eq!(content, "year\n");
     compose("up -d").ok();

@@ -139,10 +139,11 @@ impl Engine {
         let mut names = Vec::new();
         for other in self.others(container, source)? {
             // The cheapest question first: of many that want it at once one lives.
-            let is_user = self.now(&other.id).is_kept() && other.mounts.iter().any(|point| {
-                let is_it = self.source_of(point).ok().flatten().is_some_and(|(_, found)| same(&found, source));
-                is_it && (!refused.is_about_writing || self.is_written(point))
-            });
+            let is_user = self.now(&other.id).is_kept()
+                && other.mounts.iter().any(|point| {
+                    let is_it = self.source_of(point).ok().flatten().is_some_and(|(_, found)| same(&found, source));
+                    is_it && (!refused.is_about_writing || self.is_written(point))
+                });
             if is_user {
                 names.push(other.name);
             }
