@@ -293,6 +293,14 @@ pub enum Error {
         /// Why.
         why: String,
     },
+    /// Its file system grows in use only where this process may do more.
+    #[error(
+        "resize {name}: an ext4 in use grows only with CAP_SYS_RESOURCE, which this process has not: stop the containers that use it and try again"
+    )]
+    CannotGrowInUse {
+        /// The volume.
+        name: String,
+    },
     /// Nothing limits it.
     #[error("resize {name}: {why}")]
     CannotLimit {
@@ -383,7 +391,7 @@ impl Error {
             Self::NoPool { kind, .. } => *kind,
             Self::PoolAbsent => Kind::NotFound,
             Self::PoolExists => Kind::Exists,
-            Self::PoolInUse { .. } => Kind::InUse,
+            Self::PoolInUse { .. } | Self::CannotGrowInUse { .. } => Kind::InUse,
             Self::PoolRequest(_) | Self::TooSmall { .. } | Self::CannotShrink { .. } | Self::CannotLimit { .. } => Kind::Invalid,
             Self::DoesNotFit { .. } => Kind::NoSpace,
             Self::Pool(_) => Kind::Internal,

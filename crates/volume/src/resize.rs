@@ -1,13 +1,18 @@
 //! `volume resize`: another limit, while the volume is in use.
 
+use std::ffi::OsStr;
+use std::fs::File;
+use std::path::Path;
+
 use stead_base::size;
 use stead_sys::{durable, loop_device, quota};
 
 use crate::error::disk;
-use crate::place::IMAGE;
-use crate::pool;
-use crate::record::{Place, Volume};
+use crate::place::{IMAGE, image_fs};
+use crate::pool::{self, run_tool};
+use crate::record::{ImageFs, Place, Volume};
 use crate::snapshot::open;
+use crate::staging::Staging;
 use crate::{Error, Result, Volumes, sidecar};
 
 /// What a volume holds and may hold, in bytes.
@@ -85,7 +90,30 @@ impl Volumes {
         let holder = self.hold_for_reading(volume)?;
         let grown = self.grow_mounted(volume, bytes);
         self.let_go(volume, holder.as_deref());
-        grown
+        match grown {
+            // ext4 grows in use only for those who have CAP_SYS_RESOURCE (ext4_resize_begin), which not every root has.
+            Err(Error::Disk { source, .. }) if source.errno() == Some(EPERM) && image_fs(volume) == Some(ImageFs::Ext4) => {
+                if !self.driver(volume)?.is_idle(volume)? {
+                    return Err(Error::CannotGrowInUse { name: name.clone() });
+                }
+                self.grow_aside(volume, &image)
+            }
+            other => other,
+        }
+    }
+
+    /// Grows a copy of the image of a volume that nobody uses, and puts it in the place of the image: whatever is killed, one of the two is whole.
+    fn grow_aside(&self, volume: &Volume, image: &Path) -> Result<()> {
+        let failed = disk("resize", &volume.name);
+        let stage = Staging::new(&self.area_of(&volume.name), &self.run_root)?;
+        let copy = stage.path().join(IMAGE);
+        copy_sparse(image, &copy).map_err(&failed)?;
+        let path: &OsStr = copy.as_ref();
+        run_tool("e2fsck", "e2fsprogs", &["-f".as_ref(), "-p".as_ref(), path], 1)?;
+        run_tool("resize2fs", "e2fsprogs", &[path], 0)?;
+        let flushed = File::open(&copy).and_then(|file| file.sync_all());
+        flushed.map_err(|e| failed(stead_sys::Error::new("fsync", &copy, e)))?;
+        durable::rename(&copy, image).map_err(&failed)
     }
 
     fn grow_mounted(&self, volume: &Volume, bytes: u64) -> Result<()> {
@@ -141,5 +169,36 @@ impl Volumes {
     }
 }
 
+/// Copies what is not a hole.
+fn copy_sparse(from: &Path, to: &Path) -> Result<(), stead_sys::Error> {
+    use rustix::fs::{SeekFrom, copy_file_range, seek};
+    let failed = |e: rustix::io::Errno| stead_sys::Error::new("copy", to, e);
+    let source = File::open(from).map_err(|e| stead_sys::Error::new("open", from, e))?;
+    let length = source.metadata().map_err(|e| stead_sys::Error::new("stat", from, e))?.len();
+    durable::write_new(to, b"", 0o600)?;
+    pool::lengthen_unflushed(to, length)?;
+    let target = File::options().write(true).open(to).map_err(|e| stead_sys::Error::new("open", to, e))?;
+    let mut at = 0;
+    while at < length {
+        let mut from_at = match seek(&source, SeekFrom::Data(at)) {
+            Ok(data) => data,
+            Err(rustix::io::Errno::NXIO) => break,
+            Err(e) => return Err(failed(e)),
+        };
+        let end = seek(&source, SeekFrom::Hole(from_at)).map_err(failed)?;
+        let mut to_at = from_at;
+        while from_at < end {
+            let room = usize::try_from(end - from_at).unwrap_or(usize::MAX);
+            if copy_file_range(&source, Some(&mut from_at), &target, Some(&mut to_at), room).map_err(failed)? == 0 {
+                break;
+            }
+        }
+        at = end;
+    }
+    Ok(())
+}
+
+/// `EPERM` of every Linux architecture.
+const EPERM: i32 = 1;
 /// Per cent at which a volume extends itself.
 const NEARLY_FULL: u64 = 90;

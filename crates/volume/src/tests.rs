@@ -20,6 +20,7 @@ mod crash;
 mod device;
 mod held;
 mod lifecycle;
+mod placing;
 mod populating;
 mod renaming;
 mod repairing;

@@ -320,13 +320,18 @@ impl Volumes {
 /// # Errors
 /// It is not installed (the package is named), or what it says.
 pub(crate) fn make_filesystem(program: &str, package: &str, arguments: &[&std::ffi::OsStr]) -> Result<()> {
+    run_tool(program, package, arguments, 0)
+}
+
+/// The same of any program for file systems; an exit code up to `code_max` is success.
+pub(crate) fn run_tool(program: &str, package: &str, arguments: &[&std::ffi::OsStr], code_max: i32) -> Result<()> {
     let path = PROGRAMS.iter().map(|dir| Path::new(dir).join(program)).find(|path| path.is_file());
     let path = path.ok_or_else(|| Error::PoolRequest(format!("{program} is not installed: install the package {package}")))?;
     let mut command = process::command(&path);
     command.args(arguments).env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").current_dir("/");
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
     let done = command.output().map_err(|e| stead_sys::Error::new("run", &path, e))?;
-    if done.status.success() {
+    if done.status.code().is_some_and(|code| (0..=code_max).contains(&code)) {
         return Ok(());
     }
     let said = String::from_utf8_lossy(&done.stderr);
@@ -339,6 +344,12 @@ pub(crate) fn lengthen(image: &Path, size: u64) -> Result<()> {
     let file = std::fs::File::options().write(true).open(image).map_err(|e| stead_sys::Error::new("open", image, e))?;
     file.set_len(size).and_then(|()| file.sync_all()).map_err(|e| stead_sys::Error::new("truncate", image, e))?;
     Ok(())
+}
+
+/// The same, not flushed.
+pub(crate) fn lengthen_unflushed(image: &Path, size: u64) -> Result<(), stead_sys::Error> {
+    let file = std::fs::File::options().write(true).open(image).map_err(|e| stead_sys::Error::new("open", image, e))?;
+    file.set_len(size).map_err(|e| stead_sys::Error::new("truncate", image, e))
 }
 
 /// Copy-on-write below copy-on-write only costs; where the host's file system has none there is nothing to turn off.

@@ -40,9 +40,9 @@ pub struct Pending {
     prepared: Option<Prepared>,
     stats: Option<Stats>,
     taken: Taken,
-    /// The name under which a device is mounted for us.
-    holder: Option<String>,
     stage: Option<Staging>,
+    /// Below everything that has the content open: a device that is busy stays mounted.
+    _mounted: Mounted,
     lock: Option<Lock>,
 }
 
@@ -89,6 +89,7 @@ impl Volumes {
             entries: None,
         };
         let volumes = self.clone();
+        let mounted = Mounted { volumes: self.clone(), volume: volume.clone(), holder };
         let mut pending = Pending {
             volumes,
             volume,
@@ -97,8 +98,8 @@ impl Volumes {
             prepared: None,
             stats: None,
             taken: Taken::Nothing,
-            holder,
             stage: Some(stage),
+            _mounted: mounted,
             lock: Some(lock),
         };
         let prepared = method::prepare(method, &pending.site).map_err(disk("snapshot", &pending.volume.name))?;
@@ -219,7 +220,15 @@ impl Pending {
     }
 }
 
-impl Drop for Pending {
+/// A device that is mounted for a snapshot, under the name `holder`; none for a directory.
+#[derive(Debug)]
+struct Mounted {
+    volumes: Volumes,
+    volume: Volume,
+    holder: Option<String>,
+}
+
+impl Drop for Mounted {
     fn drop(&mut self) {
         self.volumes.let_go(&self.volume, self.holder.as_deref());
     }

@@ -49,7 +49,14 @@ fn refusals_have_dockers_words_and_leave_nothing() {
     let options = |pairs: &[(&str, &str)]| CreateRequest { options: map(pairs), ..named("vv") };
     fails(options(&[("foo", "1")]), Kind::Invalid, "create vv: invalid option: \"foo\"");
     fails(options(&[("device", "/x")]), Kind::Invalid, "create vv: missing required option: \"type\"");
-    fails(options(&[("size", "1m")]), Kind::Unsupported, "create vv: quota size requested but no quota support");
+    let device = [("size", "1m"), ("type", "tmpfs"), ("device", "tmpfs")];
+    fails(options(&device), Kind::Unsupported, "create vv: quota size requested but no quota support");
+    fails(
+        options(&[("size", "1m"), ("fs", "ext4")]),
+        Kind::Invalid,
+        "create vv: a volume with a file system of its own has at least 8 MiB",
+    );
+    fails(options(&[("size", "x")]), Kind::Invalid, "create vv: invalid size: 'x'");
     for name in ["..", ".", ".trash", ".staging", "../x", "", "-a"] {
         assert!(name.is_empty() || v.create(named(name)).is_err(), "{name}");
         assert_eq!(v.get(name).unwrap_err().kind(), Kind::NotFound);

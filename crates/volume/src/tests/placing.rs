@@ -1,0 +1,165 @@
+//! Where volumes lie and what keeps them to their size: in files of their own, in the pool, and under quotas.
+
+use std::io::Write as _;
+
+use super::*;
+
+/// Bytes that were written before the file was refused more, up to `most`.
+fn fill(path: &Path, most: usize) -> usize {
+    let mut file = File::create(path).unwrap();
+    let chunk = vec![7; 1 << 20];
+    let mut written = 0;
+    while written < most {
+        match file.write(&chunk).and_then(|n| file.sync_data().map(|()| n)) {
+            Ok(n) => written += n,
+            Err(_) => break,
+        }
+    }
+    written
+}
+
+fn sized(v: &Volumes, name: &str, options: &[(&str, &str)]) -> Volume {
+    v.create(CreateRequest { options: map(options), ..named(name) }).unwrap().volume
+}
+
+fn loops_of(s: &Sandbox) -> usize {
+    std::fs::read_dir("/sys/block")
+        .unwrap()
+        .flatten()
+        .filter_map(|entry| std::fs::read_to_string(entry.path().join("loop/backing_file")).ok())
+        .filter(|file| file.starts_with(s.0.to_str().unwrap()))
+        .count()
+}
+
+/// A device of ours goes with its last user, which the kernel may do a moment later.
+fn no_loop_is_left(s: &Sandbox) {
+    let gone = (0..200).any(|_| {
+        std::thread::sleep(std::time::Duration::from_millis(10));
+        loops_of(s) == 0
+    });
+    assert!(gone, "a loop device stayed");
+}
+
+#[test]
+fn a_size_is_held_by_a_file_system_of_its_own_and_grows_while_it_is_used() {
+    for fs in ["ext4", "xfs"] {
+        let s = Sandbox::new();
+        let v = s.volumes();
+        let (small, large) = if fs == "xfs" { ("320m", 400_u64 << 20) } else { ("24m", 48 << 20) };
+        let volume = sized(&v, "data", &[("size", small), ("fs", fs)]);
+        assert_eq!((volume.place, volume.limits.size.unwrap() % (1 << 20)), (Place::Image, 0));
+        let path = v.mount("data", "c1").unwrap();
+        assert!(names(&path).is_empty(), "no lost+found that initdb would refuse: {:?}", names(&path));
+        let first = fill(&path.join("big"), 500 << 20);
+        let limit = volume.limits.size.unwrap();
+        assert!(u64::try_from(first).unwrap() <= limit && first > 4 << 20, "{fs}: {first} of {limit}");
+        let space = v.space("data").unwrap().unwrap();
+        assert!(space.used > u64::try_from(first).unwrap() / 2 && space.limit <= limit, "{space:?}");
+
+        let error = v.resize("data", Some(limit / 2)).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        // ext4 grows in use only with CAP_SYS_RESOURCE; without, it says so, and grows when nobody uses it.
+        let path = match v.resize("data", Some(large)) {
+            Ok(_) => path,
+            Err(Error::CannotGrowInUse { .. }) if fs == "ext4" => {
+                v.unmount("data", "c1").unwrap();
+                v.resize("data", Some(large)).unwrap();
+                v.mount("data", "c1").unwrap()
+            }
+            Err(other) => panic!("{other}"),
+        };
+        let second = fill(&path.join("more"), 500 << 20);
+        assert!(second > 4 << 20, "{fs}: it grew in use, and only {second} more bytes went in");
+        v.unmount("data", "c1").unwrap();
+        assert!(names(&path).is_empty(), "unmounted");
+        assert_eq!(v.get("data").unwrap().limits.size, Some(large));
+
+        let path = v.mount("data", "c2").unwrap();
+        assert_eq!(path.join("big").metadata().unwrap().len(), u64::try_from(first).unwrap());
+        v.unmount("data", "c2").unwrap();
+        no_loop_is_left(&s);
+    }
+}
+
+#[test]
+fn a_volume_of_its_own_file_system_is_snapshotted_cloned_and_rolled_back() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    sized(&v, "data", &[("size", "32m")]);
+    let path = v.mount("data", "c1").unwrap();
+    write(&path.join("a/one"), b"first");
+    let snapshot = v.snapshot_begin(&SnapshotRequest { volume: "data".to_owned(), name: Some("s".to_owned()), ..Default::default() });
+    snapshot.unwrap().publish().unwrap();
+    write(&path.join("a/one"), b"second");
+    v.unmount("data", "c1").unwrap();
+
+    let clone = CloneRequest { volume: "data".to_owned(), snapshot: Some("s".to_owned()), new: "copy".to_owned(), ..Default::default() };
+    let copy = v.clone_volume(&clone, |_| true).unwrap();
+    assert_eq!((copy.place, copy.limits.size), (Place::Image, Some(32 << 20)), "a clone is as limited as what it is of");
+    let path = v.mount("copy", "c1").unwrap();
+    assert_eq!(std::fs::read(path.join("a/one")).unwrap(), b"first");
+    v.unmount("copy", "c1").unwrap();
+
+    let before = v.rollback("data", "s", |_| Ok::<_, Error>(())).unwrap();
+    let path = v.mount("data", "c1").unwrap();
+    assert_eq!(std::fs::read(path.join("a/one")).unwrap(), b"first");
+    v.unmount("data", "c1").unwrap();
+    let kept = v.root.volume("data").join("snapshots").join(&before.name).join("_data/a/one");
+    assert_eq!(std::fs::read(kept).unwrap(), b"second");
+    no_loop_is_left(&s);
+}
+
+#[test]
+fn an_image_fills_a_volume_of_its_own_file_system() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    write(&s.image("seed/file"), b"seed");
+    sized(&v, "data", &[("size", "16m")]);
+    assert!(matches!(s.populate(&v, "data", "/seed").unwrap(), Populated::Done(_)));
+    assert_eq!(std::fs::read(v.path("data").join("file")).unwrap(), b"seed");
+    v.unmount("data", "c1").unwrap();
+    assert_eq!(s.populate(&v, "data", "/seed").unwrap(), Populated::Already);
+    no_loop_is_left(&s);
+}
+
+#[test]
+fn the_pool_holds_volumes_that_are_found_again_and_is_taken_away_when_it_is_empty() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    let error = v.create(CreateRequest { options: map(&[("pool", "")]), ..named("data") }).unwrap_err();
+    assert!(error.to_string().contains("pool"), "{error}");
+    assert!(names(&s.root().volumes()).iter().all(|name| name.starts_with('.')), "nothing is left of what was refused");
+    v.pool_create(Some(512 << 20), None, false).unwrap();
+    assert_eq!(v.pool_create(Some(512 << 20), None, false).unwrap_err().kind(), Kind::Exists);
+    let volume = sized(&v, "data", &[("pool", "true"), ("size", "64m")]);
+    assert_eq!((volume.place, volume.limits.quota), (Place::Pool, Some(Quota::Qgroup)));
+    let path = v.mount("data", "c1").unwrap();
+    let written = fill(&path.join("big"), 200 << 20);
+    assert!((32 << 20..=64 << 20).contains(&written), "the quota group holds it: {written}");
+    assert_eq!(v.list().unwrap().len(), 1);
+    v.resize("data", Some(128 << 20)).unwrap();
+    assert!(fill(&path.join("more"), 200 << 20) > 32 << 20);
+    let shrink = v.resize("data", Some(16 << 20)).unwrap_err();
+    assert!(shrink.to_string().contains("it holds"), "{shrink}");
+
+    // As after a reboot: nothing is mounted, and whoever looks mounts it.
+    v.unmount("data", "c1").unwrap();
+    stead_mount::activate::release(&v.run_root, pool::HOLDER, pool::HOLDER).unwrap();
+    assert!(!s.root().pool_volumes().exists());
+    assert_eq!(s.volumes().get("data").unwrap().uuid, volume.uuid);
+    assert!(s.root().pool_volumes().is_dir());
+
+    let grown = v.pool_grow(Some(600 << 20)).unwrap();
+    let state = v.pool_state().unwrap();
+    assert_eq!((grown.size, state.volumes.clone(), state.missing()), (600 << 20, vec!["data".to_owned()], 0));
+    assert!(state.free > 100 << 20 && state.allocated.unwrap() < 600 << 20, "{state:?}");
+    assert_eq!(v.pool_remove().unwrap_err().kind(), Kind::InUse);
+    v.remove("data", false).unwrap();
+    for kept in v.removed().unwrap() {
+        v.forget(&kept).unwrap();
+    }
+    v.sweep().unwrap();
+    v.pool_remove().unwrap();
+    assert!(!s.root().pool_image().exists() && !s.root().pool_note().exists());
+    no_loop_is_left(&s);
+}
