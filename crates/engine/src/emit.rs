@@ -60,7 +60,7 @@ pub(crate) fn owned(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 fn flush(action: &str) -> Flush {
     match action {
         "create" | "destroy" | "snapshot" | "snapshot-remove" | "rollback" | "rename" | "update" | "undelete" | "protect" | "unprotect"
-        | "purge" | "commit" | "pull" | "tag" | "untag" | "delete" | "load" | "import" | "prune" => Flush::Yes,
+        | "purge" | "resize" | "commit" | "pull" | "tag" | "untag" | "delete" | "load" | "import" | "prune" => Flush::Yes,
         _ => Flush::No,
     }
 }

@@ -128,7 +128,7 @@ fn auto_extend(text: &str) -> Result<AutoExtend, LocalError> {
 }
 
 /// The words of the `local` driver that are ours: where the volume lies, and what its own file system is.
-const PLACES: [&str; 3] = ["pool", "fs", "auto-extend"];
+const PLACES: [&str; 4] = ["pool", "fs", "auto-extend", "io-limit"];
 
 /// Checks and reads the options of a `local` volume.
 ///

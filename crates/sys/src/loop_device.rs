@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{self, Mode, OFlags};
+use rustix::fs::{self, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::ioctl::{self, Opcode, Setter};
 
@@ -59,13 +59,33 @@ pub struct LoopDevice {
     pub path: PathBuf,
 }
 
-/// Attaches an image file.
+/// Attaches an image file. One that is attached already gets no second device: two file systems of one file would not know of each other. That can be
+/// though nobody here has it mounted: another mount namespace may have kept a copy of the mount.
 ///
 /// # Errors
 /// No loop driver, none free, or what the kernel says.
 pub fn attach(image: &Path) -> Result<LoopDevice> {
-    let file =
-        fs::open(image, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW, Mode::empty()).map_err(|e| Error::new("open", image, e))?;
+    let file = fs::open(image, OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK, Mode::empty())
+        .map_err(|e| Error::new("open", image, e))?;
+    // One at a time looks and attaches. The device keeps the very open file, and with it the lock: it has to be undone by name.
+    fs::flock(&file, FlockOperation::LockExclusive).map_err(|e| Error::new("flock", image, e))?;
+    let attached = match attached_already(image) {
+        Some(device) => Ok(device),
+        None => attach_anew(file.as_fd(), image),
+    };
+    fs::flock(&file, FlockOperation::Unlock).map_err(|e| Error::new("flock", image, e))?;
+    attached
+}
+
+/// The device that the image has, held open: one that is about to be taken apart is none.
+fn attached_already(image: &Path) -> Option<LoopDevice> {
+    let path = of_image(image)?;
+    let device = fs::open(&path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    // What is open stays; it may have gone, or become another's, before it was.
+    (of_image(image)? == path).then(|| LoopDevice { _device: File::from(device), path })
+}
+
+fn attach_anew(file: BorrowedFd<'_>, image: &Path) -> Result<LoopDevice> {
     let control = Path::new("/dev/loop-control");
     let control_fd = fs::open(control, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::new("open", control, e))?;
     // Somebody else may take the free one first.
@@ -80,7 +100,7 @@ pub fn attach(image: &Path) -> Result<LoopDevice> {
             }
             Err(e) => return Err(Error::new("open", &path, e)),
         };
-        match configure(device.as_fd(), file.as_fd(), image) {
+        match configure(device.as_fd(), file, image) {
             Ok(()) => return Ok(LoopDevice { _device: File::from(device), path }),
             Err(Errno::BUSY) => {}
             Err(e) => return Err(Error::new("LOOP_CONFIGURE", image, e)),
@@ -178,6 +198,7 @@ mod tests {
         let device = attach(&image).unwrap();
         assert!(is_block_device(&device.path));
         assert_eq!(of_image(&image).as_ref(), Some(&device.path));
+        assert_eq!(attach(&image).unwrap().path, device.path, "one file, one device");
         let sectors = || std::fs::read_to_string(Path::new("/sys/block").join(device.path.file_name().unwrap()).join("size")).unwrap();
         assert_eq!(sectors().trim(), "8192");
         File::options().write(true).open(&image).unwrap().set_len(8 << 20).unwrap();

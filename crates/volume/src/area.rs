@@ -3,6 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
+use stead_sys::durable;
+
 use crate::record::Place;
 use crate::{Result, Volumes, staging};
 
@@ -16,9 +18,19 @@ pub(crate) const REMOVED: &str = ".removed";
 
 /// Makes what is missing of an area: who may not see volumes may still reach one.
 pub(crate) fn make(area: &Path) -> Result<(), stead_sys::Error> {
+    // That of the pool comes with the pool: what was made in its place while it is not mounted would be hidden, or lost, later.
+    if !area.is_dir() && area.parent().and_then(Path::parent).is_some_and(|pool| pool.join("pool.json").symlink_metadata().is_ok()) {
+        return Err(stead_sys::Error::new("open", area, std::io::Error::from(std::io::ErrorKind::NotFound)));
+    }
     staging::make(area, 0o711)?;
     // All of it while there is room: from a full disk something can then still be removed.
-    [STAGING, TRASH, REMOVED].iter().try_for_each(|own| staging::make(&area.join(own), 0o700))
+    [STAGING, TRASH, REMOVED].iter().try_for_each(|own| match area.join(own) {
+        there if there.is_dir() => Ok(()),
+        missing => match durable::create_dir(&missing, 0o700) {
+            Err(e) if e.io_kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+            other => other,
+        },
+    })
 }
 
 /// The area of a directory in it: of a volume, or of one that is staged or removed.

@@ -79,6 +79,10 @@ impl Volumes {
     /// Whether a holder in the ledger is a verb, and if so, whether it is still at work.
     #[must_use]
     pub fn verb_is_alive(&self, holder: &str) -> Option<bool> {
+        // The pool stays mounted while there is one.
+        if holder == crate::pool::HOLDER {
+            return Some(crate::pool::exists(&self.root));
+        }
         holder.starts_with(VERB).then(|| lock::is_locked(&self.run_root.locks().join(holder)).unwrap_or(true))
     }
 }

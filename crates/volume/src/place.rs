@@ -14,7 +14,7 @@ use crate::error::{disk, is_full};
 use crate::pool::{lengthen, make_filesystem, no_copy_on_write};
 use crate::record::{Extend, ImageFs, LOCAL, Limits, Place, Quota, Volume};
 use crate::snapshot::{fresh_data, open};
-use crate::{Error, Result, Volumes};
+use crate::{Error, Result, Volumes, io};
 
 /// The file in a volume's directory that holds its file system.
 pub(crate) const IMAGE: &str = "image";
@@ -54,13 +54,13 @@ impl Volumes {
     /// # Errors
     /// Options that can not be; a pool that is not there or can not be mounted; a size that nothing can hold.
     pub(crate) fn site(&self, name: &str, driver: &str, asked: &BTreeMap<String, String>) -> Result<(Place, Limits)> {
-        let none = (Place::Directory, Limits::default());
         if driver != LOCAL {
-            return Ok(none);
+            return Ok((Place::Directory, Limits::default()));
         }
+        let unsized_limits = Limits { io: io::of_options(name, asked)?, ..Limits::default() };
         let options = options(name, asked)?;
         if options.filesystem.is_some() {
-            return Ok(none);
+            return Ok((Place::Directory, unsized_limits));
         }
         let fs = options.place.fs.as_deref().and_then(ImageFs::of_word);
         let pool = options.place.pool.unwrap_or_else(|| fs.is_none() && self.pool_is_default());
@@ -70,7 +70,7 @@ impl Volumes {
         let mut place = if pool { Place::Pool } else { Place::Directory };
         let area = self.area_for(place, name)?;
         let extend = options.place.auto_extend.map(|extend| Extend { percent: extend.percent, max: extend.max });
-        let Some(bytes) = options.size else { return Ok((place, Limits::default())) };
+        let Some(bytes) = options.size else { return Ok((place, unsized_limits)) };
         let quota = match (fs, can_limit(&area)) {
             (Some(fs), _) => Quota::Image { fs },
             (None, Some(quota)) => quota,
@@ -82,7 +82,7 @@ impl Volumes {
                 return Err(Error::TooSmall { name: name.to_owned(), least: IMAGE_MIN });
             }
         }
-        Ok((place, Limits { size: Some(bytes), quota: Some(quota), extend, ..Limits::default() }))
+        Ok((place, Limits { size: Some(bytes), quota: Some(quota), extend, ..unsized_limits }))
     }
 
     fn pool_is_default(&self) -> bool {

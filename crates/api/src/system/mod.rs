@@ -5,6 +5,7 @@ mod df;
 mod events;
 mod info;
 mod ping;
+mod pool;
 mod run_due;
 mod version;
 
@@ -20,6 +21,10 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::GET, "/version", version::get),
     route(Method::GET, "/info", info::get),
     route(Method::GET, "/system/df", df::get).since(Version(1, 25)),
+    route(Method::GET, "/stead/system/pool", pool::inspect::get),
+    route(Method::POST, "/stead/system/pool", pool::create::post),
+    route(Method::POST, "/stead/system/pool/grow", pool::grow::post),
+    route(Method::DELETE, "/stead/system/pool", pool::rm::delete),
     route(Method::POST, "/auth", auth::post),
     route(Method::GET, "/events", events::get),
     route(Method::POST, "/stead/system/run-due", run_due::post),

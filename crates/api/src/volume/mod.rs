@@ -16,6 +16,7 @@ mod ls;
 mod protect;
 mod prune;
 mod rename;
+mod resize;
 mod rm;
 mod rollback;
 mod scrub;
@@ -64,6 +65,7 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/stead/volumes/{name}/rollback", rollback::post),
     route(Method::DELETE, "/stead/volumes/{name}/snapshots/{snapshot}", snapshot::rm::delete),
     route(Method::POST, "/stead/volumes/{name}/protect", protect::post),
+    route(Method::POST, "/stead/volumes/{name}/resize", resize::post),
     route(Method::POST, "/stead/volumes/{name}/rename", rename::post),
     route(Method::POST, "/stead/volumes/{name}/unprotect", unprotect::post),
     route(Method::POST, "/stead/volumes/{name}/update", update::post),

@@ -9,6 +9,7 @@ pub(crate) mod inspect;
 mod login;
 mod logout;
 mod migrate_from;
+mod pool;
 mod prune;
 mod run_due;
 mod service;
@@ -34,6 +35,7 @@ pub(crate) static SYSTEM: Command = Command {
         &EVENTS,
         &INFO,
         &migrate_from::MIGRATE_FROM,
+        &pool::POOL,
         &prune::PRUNE,
         &run_due::RUN_DUE,
         &service::SERVICE,

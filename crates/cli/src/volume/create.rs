@@ -28,6 +28,8 @@ pub(super) static CREATE: Command = Command {
         text("driver", Some('d'), "Specify volume driver name").or("\"local\"").offers(Completes::Words(&["local"])),
         value("access", None, "mode", check_access, "Who may use it at the same time (shared, single-writer, exclusive or read-only)")
             .offers(Completes::Words(&["shared", "single-writer", "exclusive", "read-only"])),
+        text("auto-extend", None, "Grow when nearly full: 20% or 20%,max=50g (needs --size)"),
+        text("io-limit", None, "How fast it may be used: read=30m,write=1000iops"),
         KEEP_FLAG,
         text("from", None, "Fill it before it is there: dir:PATH, tar:FILE, image:REF[:PATH], volume:NAME[@SNAPSHOT]")
             .offers(Completes::Files),
@@ -35,6 +37,7 @@ pub(super) static CREATE: Command = Command {
         text("name", None, "Specify volume name").hidden(),
         value("opt", Some('o'), "map", any, "Set driver specific options").or("map[]"),
         SCHEDULE_FLAG,
+        text("size", None, "How much it may hold, such as 10g"),
         text("availability", None, "Cluster Volume availability").hidden(),
         text("group", None, "Cluster Volume group").hidden(),
         text("limit-bytes", None, "Maximum size of the Cluster Volume").hidden(),
@@ -56,6 +59,8 @@ pub(super) static CREATE: Command = Command {
             "Snapshots every hour, of which a day, a week and a month are kept",
             "stead volume create --schedule @hourly --keep 24h,7d,4w data",
         ),
+        ("At most 10 GiB, and a fifth more whenever that is nearly full", "stead volume create --size 10g --auto-extend 20%,max=50g data"),
+        ("In the pool, where snapshots take milliseconds", "stead volume create -o pool data"),
         ("From a backup, a directory, an image", "stead volume create --from data.tar.zst data"),
         ("An NFS export", "stead volume create -o type=nfs -o o=addr=10.0.0.5,rw -o device=:/export data"),
     ],
@@ -88,11 +93,19 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     let map = |flag: &str| -> BTreeMap<String, String> { matches.list(flag).map(stead_base::label::split).collect() };
     let mut labels = map("label");
     schedule::labels(matches, &mut labels);
+    let mut options = map("opt");
+    for key in ["size", "auto-extend", "io-limit"] {
+        if let Some(value) = matches.filled(key)
+            && options.insert(key.to_owned(), value.to_owned()).is_some()
+        {
+            return Err(Failure::plain(1, format!("conflicting options: --{key} and -o {key}")));
+        }
+    }
     let request = CreateRequest {
         name: named.map(str::to_owned).or_else(|| matches.args.first().cloned()).unwrap_or_default(),
         driver: matches.text("driver").unwrap_or_default().to_owned(),
         labels,
-        options: map("opt"),
+        options,
         access: super::update::access(matches).unwrap_or_default(),
         ..CreateRequest::default()
     };

@@ -15,6 +15,7 @@ mod ls;
 mod protect;
 pub(crate) mod prune;
 mod rename;
+mod resize;
 mod rm;
 mod rollback;
 mod schedule;
@@ -49,6 +50,7 @@ pub(crate) static VOLUME: Command = Command {
         &protect::PROTECT,
         &prune::PRUNE,
         &rename::RENAME,
+        &resize::RESIZE,
         &rm::RM,
         &rollback::ROLLBACK,
         &scrub::SCRUB,

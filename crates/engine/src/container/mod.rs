@@ -15,6 +15,7 @@ mod filter;
 pub mod guard;
 mod health;
 mod inspect;
+mod io;
 mod limits;
 pub mod list;
 pub mod logs;

@@ -24,6 +24,8 @@ impl Engine {
             rootfs.attr.ro = Ro::Shallow;
         }
         let engine_files = self.engine_files(container);
+        let mut cgroup = limits(container)?;
+        self.limit_io(container, &mut cgroup)?;
         Ok(Plan {
             id: container.id.clone(),
             hostname: hostname(container),
@@ -35,7 +37,7 @@ impl Engine {
             process: process(container)?,
             namespaces: self.namespaces(host, net)?,
             no_ipc_files: host.ipc_mode == "none",
-            cgroup: limits(container)?,
+            cgroup,
             devices: devices(host),
             sysctls: sysctls(host),
             shm_size: unsigned(host.shm_size),

@@ -181,6 +181,11 @@ impl Engine {
     }
 
     fn check_volumes(&self, repair: bool, report: &mut Report) -> Result<()> {
+        if let Ok(state) = self.volumes.pool_state() {
+            for warning in super::pool::warnings(&state) {
+                report.add("volume", "(pool)", warning, false);
+            }
+        }
         for finding in if repair { self.volumes.repair()? } else { self.volumes.recover()? } {
             report.add("volume", finding.subject, finding.problem, finding.repaired);
         }

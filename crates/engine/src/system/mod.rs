@@ -8,6 +8,7 @@ mod host;
 mod info;
 pub mod login;
 pub mod migrate_from;
+pub mod pool;
 pub mod prune;
 mod repair;
 pub mod run_due;

@@ -40,6 +40,11 @@ impl Engine {
         {
             report.failures.push(format!("deleting what was removed: {}", failure.message));
         }
+        // What is full is told, and what may grow grows.
+        match self.volume_watch_space() {
+            Ok(failures) => report.failures.extend(failures),
+            Err(failure) => report.failures.push(format!("looking how full volumes are: {}", failure.message)),
+        }
         Ok(report)
     }
 

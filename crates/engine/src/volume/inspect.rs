@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::Value;
+use stead_volume::{ImageFs, Quota};
 
 use super::VolumeView;
 use super::view::UsageData;
@@ -25,6 +26,20 @@ impl Engine {
         let mut view = self.view(&volume);
         let status = view.status.get_or_insert_default();
         status.insert("SnapshotMethod".to_owned(), Value::from(self.volumes.snapshot_method(name)?.as_str()));
+        status.insert("Place".to_owned(), Value::from(volume.place.word()));
+        if let Some(quota) = volume.limits.quota {
+            status.insert("Quota".to_owned(), Value::from(quota_word(quota)));
+        }
+        if let Some(space) = self.volumes.space(name)? {
+            status.insert("Used".to_owned(), Value::from(space.used));
+        }
+        if let Some(extend) = volume.limits.extend {
+            let max = extend.max.map_or_else(String::new, |max| format!(",max={}", stead_base::size::human_binary(max)));
+            status.insert("AutoExtend".to_owned(), Value::from(format!("{}%{max}", extend.percent)));
+        }
+        if !volume.limits.io.is_none() {
+            status.insert("IoLimit".to_owned(), serde_json::to_value(volume.limits.io).unwrap_or_default());
+        }
         let snapshots = self.volume_snapshot_list(name)?;
         if !snapshots.is_empty() {
             status.insert("Snapshots".to_owned(), snapshots.into_iter().map(|snapshot| Value::from(snapshot.name)).collect());
@@ -72,5 +87,15 @@ impl Engine {
         let size = measured.ok().and_then(|size| i64::try_from(size.bytes).ok()).unwrap_or(-1);
         let usage_data = Some(UsageData { size, ref_count: i64::try_from(users).unwrap_or(i64::MAX) });
         Ok(VolumeView { usage_data, ..view })
+    }
+}
+
+/// What keeps a volume to its size.
+fn quota_word(quota: Quota) -> &'static str {
+    match quota {
+        Quota::Qgroup => "qgroup",
+        Quota::Project => "project",
+        Quota::Image { fs: ImageFs::Ext4 } => "image (ext4)",
+        Quota::Image { fs: ImageFs::Xfs } => "image (xfs)",
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 use serde_json::Value;
-use stead_volume::Volume;
+use stead_volume::{Place, Volume};
 
 use crate::Engine;
 
@@ -47,6 +47,12 @@ pub struct UsageData {
 /// What Docker's fields have no place for.
 fn status(volume: &Volume) -> Option<BTreeMap<String, Value>> {
     let mut status = BTreeMap::new();
+    if volume.place != Place::Directory {
+        status.insert("Place".to_owned(), Value::from(volume.place.word()));
+    }
+    if let Some(size) = volume.limits.size {
+        status.insert("Size".to_owned(), Value::from(size));
+    }
     if volume.protected {
         status.insert("Protected".to_owned(), Value::Bool(true));
     }

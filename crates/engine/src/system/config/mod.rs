@@ -65,6 +65,12 @@ pub const KEYS: &[Key] = &[
         about: "what is done when an image's data would go to an anonymous volume (warn, refuse or off)",
         check: check_guard,
     },
+    Key {
+        name: stead_volume::POOL_KEY,
+        default: "false",
+        about: "whether new volumes that say nothing lie in the pool",
+        check: check_flag,
+    },
 ];
 
 /// One key with its value.
@@ -145,6 +151,10 @@ fn check_limit(text: &str) -> std::result::Result<(), String> {
 
 fn check_guard(text: &str) -> std::result::Result<(), String> {
     crate::container::guard::Guard::from_word(text).map(drop).ok_or_else(|| "it is warn, refuse or off".to_owned())
+}
+
+fn check_flag(text: &str) -> std::result::Result<(), String> {
+    if matches!(text, "true" | "false") { Ok(()) } else { Err("it is true or false".to_owned()) }
 }
 
 fn check_pressure(text: &str) -> std::result::Result<(), String> {
