@@ -28,6 +28,12 @@ fn stopped_containers_start_with_the_volume_under_its_new_name() {
         s.ok(&format!("create --name long --network none --mount type=volume,src=data,dst=/d busybox {read}"));
         s.ok(&format!("create --name heir --network none --volumes-from short busybox {read}"));
         s.ok("create --name stranger --network none -v data2:/d busybox true");
+        s.ok("volume snapshot create data monday");
+        s.ok("create --name past --network none --mount type=volume,src=data@monday,dst=/d,readonly busybox cat /d/f");
+        let beneath = s.mkdir("beneath");
+        let layer =
+            format!("create --name layer --network none --mount type=bind,src={},dst=/b,overlay=data busybox ls /b", beneath.display());
+        s.ok(&layer);
         let inode = std::os::unix::fs::MetadataExt::ino(&s.data("data").metadata().unwrap());
         assert_eq!(s.ok("volume rename data store"), "store");
         assert_eq!(std::os::unix::fs::MetadataExt::ino(&s.data("store").metadata().unwrap()), inode, "nothing is copied");
@@ -39,6 +45,9 @@ fn stopped_containers_start_with_the_volume_under_its_new_name() {
         }
         assert_eq!(s.inspect("short")["HostConfig"]["Binds"], serde_json::json!(["store:/d:rw"]));
         assert_eq!(s.inspect("long")["HostConfig"]["Mounts"][0]["Source"], "store");
+        assert_eq!(s.ok("start -a past"), "kept");
+        assert!(told(s, "past").contains("store@monday"), "{}", told(s, "past"));
+        s.x("start -a layer").ok();
         assert!(told(s, "stranger").contains("data2"));
         // The users are the volume's, not the name's.
         s.x("volume rm store").exits(1).says("volume is in use");

@@ -89,6 +89,13 @@ fn every_way_of_removing_can_be_undone_on_every_file_system() {
         assert_eq!(s.ok("run --rm --network none -v found:/d busybox cat /d/f"), "mine");
         assert_eq!(s.ok("volume inspect -f '{{.Labels}}' found"), "map[]", "it has a name now");
         assert_eq!(s.ok("system check"), "Nothing is wrong.");
+        // What goes in the end goes with its snapshots, which may be subvolumes.
+        s.ok("volume snapshot create found tuesday");
+        s.ok("volume rm --now found");
+        s.ok("volume rm data");
+        s.ok("volume trash empty -f");
+        s.x("sweep").ok();
+        s.eventually("the trash is swept", || named(&s.root().join("volumes/.trash")).is_empty());
     });
 }
 

@@ -1,7 +1,10 @@
 //! `volume rename`: one commit changes the volume's record and those of all stopped containers that refer to it; the directory follows.
 
+use std::path::Path;
+
 use stead_base::Kind;
-use stead_mount::{MountPoint, MountType};
+use stead_mount::names::split_snapshot;
+use stead_mount::{MountPoint, MountRequest, MountType};
 use stead_store::Tx;
 
 use super::VolumeView;
@@ -48,14 +51,19 @@ impl Engine {
             held.push(self.hold_rootfs(id)?);
         }
         self.refuse_running("rename", from, &ids)?;
-        let path = self.volumes.path(to).display().to_string();
+        let change = Change::new(from, to, &self.volumes.path(from));
         self.volumes.rename(from, to, |tx: &Tx<'_>, users: &[String]| {
             if users.iter().any(|id| !ids.contains(id)) {
                 return Err(Failure::new(Kind::Unavailable, format!("rename {from}: containers are made that use it")));
             }
             for id in users {
                 let Some(mut container) = tx.get::<Container>(id)? else { continue };
-                point_elsewhere(&mut container, from, to, &path);
+                change.of_container(&mut container);
+                if container.volumes().any(|name| name == from) {
+                    // Rather no renaming than a container that starts with nothing.
+                    let message = format!("rename {from}: container {id} uses it in a way that cannot be renamed");
+                    return Err(Failure::new(Kind::Unsupported, message));
+                }
                 tx.put(&container)?;
             }
             Ok(())
@@ -63,37 +71,85 @@ impl Engine {
     }
 }
 
-/// Everything that a record says of a volume says the new name: what is mounted, and what was asked for, so that inspect and a start agree.
-fn point_elsewhere(container: &mut Container, from: &str, to: &str, path: &str) {
-    for point in container.mounts.iter_mut().filter(|p| p.kind == MountType::Volume && p.name == from) {
-        rename_point(point, from, to, path);
+/// From one name to another, everywhere a record can say it.
+struct Change<'a> {
+    from: &'a str,
+    to: &'a str,
+    /// The volume's directory before and after, each with a slash at its end.
+    homes: [String; 2],
+}
+
+impl<'a> Change<'a> {
+    /// `content` is where the content is before.
+    fn new(from: &'a str, to: &'a str, content: &Path) -> Self {
+        let old = content.parent().unwrap_or(content);
+        let new = old.parent().unwrap_or(old).join(to);
+        Self { from, to, homes: [format!("{}/", old.display()), format!("{}/", new.display())] }
     }
-    for bind in container.host.binds.iter_mut().flatten() {
-        let rest = bind.strip_prefix(from).filter(|rest| rest.starts_with([':', '@']));
-        if let Some(renamed) = rest.map(|rest| format!("{to}{rest}")) {
-            *bind = renamed;
+
+    /// What is mounted, and what was asked for, so that inspect and a start agree.
+    fn of_container(&self, container: &mut Container) {
+        for point in &mut container.mounts {
+            self.of_point(point);
+        }
+        for bind in container.host.binds.iter_mut().flatten() {
+            *bind = self.of_bind(bind);
+        }
+        for request in container.host.mounts.iter_mut().flatten() {
+            self.of_request(request);
         }
     }
-    for request in container.host.mounts.iter_mut().flatten().filter(|m| m.kind == MountType::Volume) {
-        rename_source(&mut request.source, from, to);
-    }
-}
 
-fn rename_point(point: &mut MountPoint, from: &str, to: &str, path: &str) {
-    to.clone_into(&mut point.name);
-    path.clone_into(&mut point.source);
-    if point.spec.source.is_empty() {
-        // It has a name now: `rm -v` and `--rm` leave it alone.
-        to.clone_into(&mut point.spec.source);
+    fn of_point(&self, point: &mut MountPoint) {
+        self.of_request(&mut point.spec);
+        if point.kind != MountType::Volume || split_snapshot(&point.name).0 != self.from {
+            return;
+        }
+        point.name = self.of_source(&point.name);
+        if let Some(rest) = point.source.strip_prefix(&self.homes[0]) {
+            point.source = format!("{}{rest}", self.homes[1]);
+        }
+        if point.spec.source.is_empty() {
+            // It has a name now: `rm -v` and `--rm` leave it alone.
+            point.spec.source.clone_from(&point.name);
+        }
     }
-    rename_source(&mut point.spec.source, from, to);
-}
 
-/// The name, also where a snapshot stands behind it.
-fn rename_source(source: &mut String, from: &str, to: &str) {
-    let rest = source.strip_prefix(from).filter(|rest| rest.is_empty() || rest.starts_with('@'));
-    if let Some(renamed) = rest.map(|rest| format!("{to}{rest}")) {
-        *source = renamed;
+    fn of_request(&self, request: &mut MountRequest) {
+        if request.kind == MountType::Volume {
+            request.source = self.of_source(&request.source);
+        }
+        let extras = [
+            request.bind_options.as_mut().map(|options| &mut options.extras),
+            request.volume_options.as_mut().map(|options| &mut options.extras),
+        ];
+        for overlay in extras.into_iter().flatten().filter_map(|extras| extras.overlay.as_mut()) {
+            if overlay.volume == self.from {
+                self.to.clone_into(&mut overlay.volume);
+            }
+        }
+    }
+
+    /// `SRC:DST[:OPTIONS]`: the source, and a volume that an option names.
+    fn of_bind(&self, bind: &str) -> String {
+        let Some((source, rest)) = bind.split_once(':') else { return bind.to_owned() };
+        let source = if source.starts_with('/') { source.to_owned() } else { self.of_source(source) };
+        let Some((destination, options)) = rest.rsplit_once(':') else { return format!("{source}:{rest}") };
+        let option = |word: &str| match word.strip_prefix("overlay=") {
+            Some(volume) => format!("overlay={}", self.of_source(volume)),
+            None => word.to_owned(),
+        };
+        let options: Vec<String> = options.split(',').map(option).collect();
+        format!("{source}:{destination}:{}", options.join(","))
+    }
+
+    /// The name, also where a snapshot stands behind it.
+    fn of_source(&self, source: &str) -> String {
+        match split_snapshot(source) {
+            (name, None) if name == self.from => self.to.to_owned(),
+            (name, Some(snapshot)) if name == self.from => format!("{}@{snapshot}", self.to),
+            _ => source.to_owned(),
+        }
     }
 }
 
@@ -101,12 +157,38 @@ fn rename_source(source: &mut String, from: &str, to: &str) {
 mod tests {
     use super::*;
 
+    fn change() -> Change<'static> {
+        Change::new("data", "store", Path::new("/r/volumes/data/_data"))
+    }
+
     #[test]
     fn only_the_name_itself_is_renamed() {
         for (source, want) in [("data", "store"), ("data@monday", "store@monday"), ("data2", "data2"), ("", ""), ("/data", "/data")] {
-            let mut source = source.to_owned();
-            rename_source(&mut source, "data", "store");
-            assert_eq!(source, want);
+            assert_eq!(change().of_source(source), want);
         }
+        for (bind, want) in [
+            ("data:/d", "store:/d"),
+            ("data:/d:ro", "store:/d:ro"),
+            ("data@monday:/d", "store@monday:/d"),
+            ("/data:/data:rw,overlay=data", "/data:/data:rw,overlay=store"),
+            ("data2:/data", "data2:/data"),
+            ("/data", "/data"),
+        ] {
+            assert_eq!(change().of_bind(bind), want);
+        }
+    }
+
+    #[test]
+    fn a_mounted_snapshot_and_a_layer_above_a_bind_come_along() {
+        let mut snapshot =
+            MountPoint { name: "data@monday".into(), source: "/r/volumes/data/snapshots/monday/_data".into(), ..MountPoint::default() };
+        snapshot.spec.source = "data@monday".into();
+        change().of_point(&mut snapshot);
+        assert_eq!((snapshot.name.as_str(), snapshot.source.as_str()), ("store@monday", "/r/volumes/store/snapshots/monday/_data"));
+        assert_eq!(snapshot.spec.source, "store@monday");
+        let mut other = MountPoint { name: "data2".into(), source: "/r/volumes/data2/_data".into(), ..MountPoint::default() };
+        let before = other.clone();
+        change().of_point(&mut other);
+        assert_eq!(other, before);
     }
 }
