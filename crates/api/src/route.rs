@@ -99,6 +99,9 @@ fn follow(rest: Option<&'static str>, left: &[&str], params: &mut Params) -> boo
 }
 
 #[cfg(test)]
+mod openapi;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

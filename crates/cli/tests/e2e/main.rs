@@ -37,6 +37,10 @@ mod formats;
 #[cfg(test)]
 mod ghosts;
 #[cfg(test)]
+mod handling;
+#[cfg(test)]
+mod handling_hostile;
+#[cfg(test)]
 mod health;
 #[cfg(test)]
 mod images;
