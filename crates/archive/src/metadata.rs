@@ -79,8 +79,25 @@ pub(crate) fn apply_to_handle(handle: BorrowedFd<'_>, member: &Member, owner: Ow
     rustix::fs::utimensat(rustix::fs::CWD, &path, &times(member), AtFlags::empty())
 }
 
+/// What a directory hands down to what is made in it: set when nothing is made in it any more, or everything below would have access lists that
+/// the archive does not give it.
+const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
+
+/// The default access list of a directory, where the archive gives it one.
+pub(crate) fn default_acl(member: &Member) -> Option<Vec<u8>> {
+    member.xattrs.iter().find(|(name, _)| name == DEFAULT_ACL).map(|(_, value)| value.clone())
+}
+
+/// Sets it. A file system that has none goes without.
+pub(crate) fn set_default_acl(fd: BorrowedFd<'_>, value: &[u8]) -> rustix::io::Result<()> {
+    match rustix::fs::fsetxattr(fd, c"system.posix_acl_default", value, XattrFlags::empty()) {
+        Ok(()) | Err(Errno::OPNOTSUPP | Errno::PERM) => Ok(()),
+        Err(errno) => Err(errno),
+    }
+}
+
 fn set_xattrs(fd: BorrowedFd<'_>, member: &Member) -> rustix::io::Result<()> {
-    for (name, value) in member.xattrs.iter().filter(|(name, _)| travels(name)) {
+    for (name, value) in member.xattrs.iter().filter(|(name, _)| travels(name) && name != DEFAULT_ACL) {
         let Ok(name) = CString::new(name.as_slice()) else { continue };
         match rustix::fs::fsetxattr(fd, name.as_c_str(), value, XattrFlags::empty()) {
             // A file system or a user that may not have it: Docker goes on as well.

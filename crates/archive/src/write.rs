@@ -17,7 +17,7 @@ use crate::copy::paths;
 use crate::decode::{Decoder, Item};
 use crate::encode::Member;
 use crate::settle::Settle;
-use crate::{Error, Result, codec, scope, stat};
+use crate::{Error, Result, codec, metadata, scope, stat};
 
 /// Most bytes read after the archive's end, so that a `tar` at the other end of a pipe is not cut off.
 const TAIL_MAX: u64 = 64 << 20;
@@ -155,7 +155,7 @@ pub fn write(root: BorrowedFd<'_>, path: &Path, stream: &mut dyn Read, options: 
         dirs: Vec::new(),
         waiting: Vec::new(),
         settle: Settle::default(),
-        top_mtime: None,
+        top: None,
         stored: 0,
         written: Written::default(),
     };
@@ -183,23 +183,42 @@ struct Unpacker<'a> {
     options: &'a WriteOptions,
     /// The directory of the member before: archives come in directory order, so most lookups end here.
     parent: Option<(PathBuf, Rc<OwnedFd>)>,
-    /// Directories whose times are set at the end, since every entry made in them changes those.
+    /// Directories whose times and default access lists are set at the end, since every entry made in them changes those or gets these.
     dirs: Vec<Later>,
     /// Files that are complete but for their names.
     waiting: Vec<replace::Waiting>,
     settle: Settle,
-    /// The time of the extraction point, where the archive gives it one.
-    top_mtime: Option<(i64, u32)>,
+    /// The same of the extraction point, where the archive is all of it.
+    top: Option<Last>,
     /// Bytes of content and attributes so far, as the limit counts them.
     stored: u64,
     written: Written,
 }
 
-/// A directory's time, to be set at the end.
+/// A directory, to be looked at again at the end.
 struct Later {
     parent: PathBuf,
     name: OsString,
+    last: Last,
+}
+
+/// What a directory is given when nothing is made in it any more.
+struct Last {
     mtime: (i64, u32),
+    default_acl: Option<Vec<u8>>,
+}
+
+impl Last {
+    fn of(member: &Member) -> Self {
+        Self { mtime: member.mtime, default_acl: metadata::default_acl(member) }
+    }
+
+    fn give(&self, dir: BorrowedFd<'_>) -> rustix::io::Result<()> {
+        if let Some(value) = &self.default_acl {
+            metadata::set_default_acl(dir, value)?;
+        }
+        rustix::fs::futimens(dir, &metadata::timestamps(self.mtime))
+    }
 }
 
 impl Unpacker<'_> {

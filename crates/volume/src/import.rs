@@ -19,12 +19,13 @@ use crate::error::disk;
 use crate::record::{State, Volume};
 use crate::remove::mount_below;
 use crate::removed::Leaving;
+use crate::rollback::exchange;
 use crate::snapshot::{fresh_data, open};
 use crate::staging::Staging;
 use crate::{Error, Removal, Result, Volumes, sidecar, trash};
 
 /// Beside a `_data` that is about to change places.
-const NOTE: &str = "replacing.json";
+pub(crate) const NOTE: &str = "replacing.json";
 
 /// What mkfs makes is no content.
 const NO_CONTENT: [&std::ffi::CStr; 1] = [c"lost+found"];
@@ -110,7 +111,7 @@ impl Volumes {
 
     fn keep_old(&self, staged: &Path, note: &Note) -> Result<String> {
         let failed = disk("import", &note.name);
-        durable::remove_file(&staged.join(NOTE)).map_err(&failed)?;
+        // The note goes along: without it, a crash right here would leave litter, and litter is deleted.
         let leaving = Leaving { name: &note.name, created_at: Time::now(), keep_nanos: note.keep_nanos, why: &note.why };
         Ok(self.keep(staged, &leaving).map_err(&failed)?.0)
     }
@@ -155,7 +156,7 @@ impl Importing {
         volumes.store.publish(|tx| {
             let ids: Vec<String> = tx.referrers(Volume::KIND, &name)?.into_iter().map(|(_, id)| id).collect();
             users(&ids)?;
-            durable::rename_exchange(&ours, &theirs).map_err(&failed)?;
+            exchange(&ours, &theirs).map_err(&failed)?;
             Ok::<_, E>(())
         })?;
         // From here on the volume has its new content, and what is in the staging directory is not ours to lose.

@@ -281,7 +281,7 @@ pub(crate) struct Leaving<'a> {
 
 /// Takes away what was written at the removal: from a volume that is back, or whose removal did not come about.
 pub(crate) fn strip(directory: &Path) -> Result<(), stead_sys::Error> {
-    for name in [NOTE, SIZE] {
+    for name in [NOTE, SIZE, crate::import::NOTE] {
         let path = directory.join(name);
         if path.symlink_metadata().is_ok() {
             durable::remove_file(&path)?;

@@ -77,7 +77,7 @@ impl Volumes {
 }
 
 /// Exchanges the two trees, durably. XFS takes a directory that comes below another parent for one that was written to; it was not.
-fn exchange(staged: &Path, data: &Path) -> Result<(), stead_sys::Error> {
+pub(crate) fn exchange(staged: &Path, data: &Path) -> Result<(), stead_sys::Error> {
     let failed = |op: &'static str| move |e| stead_sys::Error::new(op, data, e);
     let past = open(staged)?;
     let stat = fs::fstat(&past).map_err(failed("stat"))?;

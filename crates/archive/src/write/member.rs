@@ -15,7 +15,7 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::replace::Waiting;
-use super::{Devices, Later, Unpacker, place};
+use super::{Devices, Last, Later, Unpacker, place};
 use crate::decode::{Decoder, Item};
 use crate::encode::{Kind, Member};
 use crate::{Error, Result, metadata, scope};
@@ -77,7 +77,7 @@ impl Unpacker<'_> {
         let noted = self.settle.will_change(dir.as_fd());
         self.sys("open", &full, noted)?;
         self.sys("chmod", &full, metadata::apply(dir.as_fd(), member, self.options.owner))?;
-        self.top_mtime = Some(member.mtime);
+        self.top = Some(Last::of(member));
         self.settle.wrote(dir);
         Ok(())
     }
@@ -126,7 +126,7 @@ impl Unpacker<'_> {
             return Ok(());
         }
         self.sys("chmod", spot.full, metadata::apply(dir.as_fd(), member, self.options.owner))?;
-        self.dirs.push(Later { parent, name: spot.name.to_owned(), mtime: member.mtime });
+        self.dirs.push(Later { parent, name: spot.name.to_owned(), last: Last::of(member) });
         self.settle.wrote(dir);
         Ok(())
     }
@@ -252,9 +252,9 @@ impl Unpacker<'_> {
     /// At the end, when nothing changes in them any more; the deepest last made, first done.
     pub(super) fn set_directory_times(&mut self) -> Result<()> {
         let dirs = std::mem::take(&mut self.dirs);
-        if let Some(mtime) = self.top_mtime {
+        if let Some(last) = self.top.take() {
             let dir = scope::open(self.root, &self.dest, OFlags::RDONLY | OFlags::DIRECTORY, self.options.follow)?;
-            self.sys("utime", &self.dest, rustix::fs::futimens(&dir, &metadata::timestamps(mtime)))?;
+            self.sys("utime", &self.dest, last.give(dir.as_fd()))?;
         }
         for later in dirs.iter().rev() {
             let full = self.dest.join(&later.parent).join(&later.name);
@@ -267,8 +267,7 @@ impl Unpacker<'_> {
             };
             let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             if let Ok(dir) = rustix::fs::openat(&parent, &later.name, flags, Mode::empty()) {
-                let times = metadata::timestamps(later.mtime);
-                self.sys("utime", &full, rustix::fs::futimens(&dir, &times))?;
+                self.sys("utime", &full, later.last.give(dir.as_fd()))?;
             }
         }
         Ok(())
