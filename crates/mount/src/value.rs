@@ -69,6 +69,7 @@ pub struct FilesystemSpec {
 /// Size and rights of a tmpfs. Numbers the kernel parses itself (suffixes, percent) stay as they were written.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[expect(clippy::struct_excessive_bools, reason = "options that the kernel has, each on its own")]
 pub struct TmpfsSpec {
     /// Limit, e.g. `67108864`, `64m` or `50%`; none means half of the memory.
     pub size: Option<String>,
@@ -145,6 +146,7 @@ pub struct Attr {
 
 /// One mount of a container, ready to be prepared on the host and attached in the container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "what is asked of a mount, each thing on its own")]
 pub struct Mount {
     /// Where the content comes from.
     pub source: Source,
