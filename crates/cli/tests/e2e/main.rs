@@ -77,6 +77,8 @@ mod runtime;
 #[cfg(test)]
 mod scene;
 #[cfg(test)]
+mod scrub;
+#[cfg(test)]
 mod service;
 #[cfg(test)]
 mod sharing;
