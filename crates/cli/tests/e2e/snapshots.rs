@@ -41,9 +41,7 @@ pub(crate) fn picture(dir: &Path) -> String {
     let mut seen = sh(
         dir,
         "find . -printf '%P|%y|%m|%U:%G|%T@|%l|' -exec stat -c '%t,%T' {} ';' | sort
-             awk '{ if ($1 in first) print $2, \"is\", first[$1]; else first[$1] = $2 }'; find . -type f -print0 | sort -z | xargs -0 sha256sum
          find . -type f -printf '%P|%s\n' | sort; find . -type f -print0 | sort -z | xargs -0 sha256sum
-         find . -type f -printf '%P|%s\n' | sort; find . -type f -printf '%i %P\n' | sort -k2 |
          find . -print0 | sort -z | xargs -0 getfattr -h -d -m - 2>/dev/null | grep -v '^$'
          find . ! -type l -print0 | sort -z | xargs -0 getfacl -n 2>/dev/null | grep -v '^$'",
     );
