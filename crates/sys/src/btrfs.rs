@@ -95,8 +95,10 @@ pub fn is_same(a: impl AsFd, b: impl AsFd) -> bool {
 pub fn create(dir: impl AsFd, name: &CStr) -> Result<()> {
     let arguments =
         NamedWithFlags { fd: 0, transid: 0, flags: 0, unused: [0; 4], name: room(name).map_err(failed("create subvolume", name))? };
-    // SAFETY: the opcode takes this structure, which lives through the call.
-    unsafe { ioctl::ioctl(dir.as_fd(), Setter::<SUBVOL_CREATE, _>::new(arguments)) }.map_err(failed("create subvolume", name))
+    // SAFETY: the opcode takes this structure.
+    let request = unsafe { Setter::<SUBVOL_CREATE, NamedWithFlags>::new(arguments) };
+    // SAFETY: the structure lives through the call and holds no pointer.
+    unsafe { ioctl::ioctl(dir.as_fd(), request) }.map_err(failed("create subvolume", name))
 }
 
 /// Makes a snapshot of the subvolume `source` as `name` in `dir`. What was written to the source before is in it (the kernel flushes it), and it
@@ -112,8 +114,10 @@ pub fn snapshot(source: impl AsFd, dir: impl AsFd, name: &CStr, is_read_only: bo
         unused: [0; 4],
         name: room(name).map_err(failed("snapshot", name))?,
     };
-    // SAFETY: the opcode takes this structure, which lives through the call, as does the descriptor in it.
-    unsafe { ioctl::ioctl(dir.as_fd(), Setter::<SNAP_CREATE, _>::new(arguments)) }.map_err(failed("snapshot", name))
+    // SAFETY: the opcode takes this structure.
+    let request = unsafe { Setter::<SNAP_CREATE, NamedWithFlags>::new(arguments) };
+    // SAFETY: the structure lives through the call, as does the descriptor in it.
+    unsafe { ioctl::ioctl(dir.as_fd(), request) }.map_err(failed("snapshot", name))
 }
 
 /// Deletes the subvolume `name` of `dir` with all it holds, read-only or not; the kernel gives its space back in the background.
@@ -122,8 +126,10 @@ pub fn snapshot(source: impl AsFd, dir: impl AsFd, name: &CStr, is_read_only: bo
 /// `ENOTEMPTY` while subvolumes lie in it, `EBUSY` while it is mounted, `ENOENT`, else what the kernel says.
 pub fn destroy(dir: impl AsFd, name: &CStr) -> io::Result<()> {
     let arguments = Named { fd: 0, name: room(name)? };
-    // SAFETY: the opcode takes this structure, which lives through the call.
-    unsafe { ioctl::ioctl(dir.as_fd(), Setter::<SNAP_DESTROY, _>::new(arguments)) }
+    // SAFETY: the opcode takes this structure.
+    let request = unsafe { Setter::<SNAP_DESTROY, Named>::new(arguments) };
+    // SAFETY: the structure lives through the call and holds no pointer.
+    unsafe { ioctl::ioctl(dir.as_fd(), request) }
 }
 
 /// Whether the subvolume is read-only.
@@ -142,7 +148,9 @@ pub fn set_read_only(subvolume: impl AsFd, is_read_only: bool) -> io::Result<()>
     let old = flags(subvolume.as_fd())?;
     let new = if is_read_only { old | READ_ONLY } else { old & !READ_ONLY };
     // SAFETY: the opcode takes one u64.
-    unsafe { ioctl::ioctl(subvolume.as_fd(), Setter::<SET_FLAGS, u64>::new(new)) }
+    let request = unsafe { Setter::<SET_FLAGS, u64>::new(new) };
+    // SAFETY: the number lives through the call.
+    unsafe { ioctl::ioctl(subvolume.as_fd(), request) }
 }
 
 /// Whether other subvolumes lie somewhere in this one: a snapshot would have empty directories in their places.
@@ -151,8 +159,10 @@ pub fn set_read_only(subvolume: impl AsFd, is_read_only: bool) -> io::Result<()>
 /// It is no subvolume; a kernel before 4.18.
 pub fn has_children(subvolume: impl AsFd) -> io::Result<bool> {
     let mut children = Children { min_treeid: 0, refs: [[0; 2]; 255], count: 0, align: [0; 7] };
-    // SAFETY: the opcode reads and writes this structure, which lives through the call; every bit pattern is valid in it.
-    match unsafe { ioctl::ioctl(subvolume.as_fd(), Updater::<CHILDREN, Children>::new(&mut children)) } {
+    // SAFETY: the opcode reads and writes this structure; every bit pattern is valid in it.
+    let request = unsafe { Updater::<CHILDREN, Children>::new(&mut children) };
+    // SAFETY: the structure lives through the call.
+    match unsafe { ioctl::ioctl(subvolume.as_fd(), request) } {
         // More than fit.
         Err(Errno::OVERFLOW) => Ok(true),
         Err(e) => Err(e),
@@ -162,7 +172,9 @@ pub fn has_children(subvolume: impl AsFd) -> io::Result<bool> {
 
 fn flags(subvolume: BorrowedFd<'_>) -> io::Result<u64> {
     // SAFETY: the opcode writes one u64.
-    unsafe { ioctl::ioctl(subvolume, Getter::<GET_FLAGS, u64>::new()) }
+    let request = unsafe { Getter::<GET_FLAGS, u64>::new() };
+    // SAFETY: the request holds the room for it.
+    unsafe { ioctl::ioctl(subvolume, request) }
 }
 
 fn uuid(dir: BorrowedFd<'_>) -> io::Result<[u8; 16]> {
@@ -170,7 +182,9 @@ fn uuid(dir: BorrowedFd<'_>) -> io::Result<[u8; 16]> {
         return Err(Errno::NOTTY);
     }
     // SAFETY: the opcode writes this structure; every bit pattern is valid in it.
-    unsafe { ioctl::ioctl(dir, Getter::<FS_INFO, FsInfo>::new()) }.map(|info| info.fsid)
+    let request = unsafe { Getter::<FS_INFO, FsInfo>::new() };
+    // SAFETY: the request holds the room for it.
+    unsafe { ioctl::ioctl(dir, request) }.map(|info| info.fsid)
 }
 
 /// A name in a field of fixed length, with the zero that ends it.
