@@ -19,6 +19,8 @@ use crate::{Engine, Failure, Result};
 pub const PRE: &str = "stead.snapshot.pre";
 /// The label of what runs after, whatever came of the snapshot.
 pub const POST: &str = "stead.snapshot.post";
+/// How long what a hook said is waited for after its end.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 /// What a hook said is shown up to here.
 const SAID_MAX: u64 = 4 << 10;
 
@@ -78,7 +80,11 @@ impl Engine {
         let ExecStreams::Pipes { stdout, stderr, .. } = streams else { return Err(failed("it has no streams".to_owned())) };
         let (end, ended) = mpsc::channel();
         // Both are read to their ends, or a hook that says much would never end.
-        let reader = |fd: OwnedFd| std::thread::spawn(move || said(fd));
+        let reader = |fd: OwnedFd| {
+            let (tell, told) = mpsc::channel();
+            std::thread::spawn(move || tell.send(said(fd)));
+            told
+        };
         let (out, err) = (reader(stdout), reader(stderr));
         std::thread::spawn(move || end.send(client.exec_wait()));
         let code = match ended.recv_timeout(limit) {
@@ -92,11 +98,9 @@ impl Engine {
         if code == 0 {
             return Ok(());
         }
-        // A child of its may keep them open for ever; what the hook itself said is there.
-        let mut text = if err.is_finished() { err.join().unwrap_or_default() } else { String::new() };
-        if text.is_empty() && out.is_finished() {
-            text = out.join().unwrap_or_default();
-        }
+        // A child of its may keep them open for ever; what the hook itself said is there in a moment.
+        let text =
+            [err, out].into_iter().filter_map(|told| told.recv_timeout(LAST_WORDS).ok()).find(|text| !text.is_empty()).unwrap_or_default();
         Err(failed(format!("{line:?} ended with {code}{}{text}", if text.is_empty() { "" } else { ": " })))
     }
 }
