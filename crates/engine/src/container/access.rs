@@ -47,6 +47,14 @@ enum Source {
     Directory(String),
 }
 
+/// What a mount point uses.
+struct Found {
+    key: String,
+    source: Source,
+    /// What the volume says itself.
+    of_volume: Access,
+}
+
 impl Source {
     fn words(&self) -> String {
         match self {
@@ -94,11 +102,7 @@ impl Engine {
         let mut claims: BTreeMap<String, Claim> = BTreeMap::new();
         let mut read_only = Vec::new();
         for point in &container.mounts {
-            let Some((key, source)) = self.source_of(point)? else { continue };
-            let of_volume = match &source {
-                Source::Volume(name) => self.volumes.get(name)?.access,
-                Source::Directory(_) => Access::Shared,
-            };
+            let Some(Found { key, source, of_volume }) = self.source_of(point)? else { continue };
             if let (Source::Volume(name), Access::ReadOnly) = (&source, of_volume) {
                 read_only.push(name.clone());
             }
@@ -114,11 +118,12 @@ impl Engine {
 
     /// What a mount point uses that others may use too. A snapshot is nobody's to write, and a file or a socket of the host is shared by its nature
     /// unless its mount asks for something else.
-    fn source_of(&self, point: &MountPoint) -> Result<Option<(String, Source)>> {
+    fn source_of(&self, point: &MountPoint) -> Result<Option<Found>> {
         match point.kind {
             MountType::Volume if !point.name.is_empty() && split_snapshot(&point.spec.source).1.is_none() => {
                 let volume = self.volumes.get(&point.name)?;
-                Ok(Some((format!("volume-{}", volume.uuid), Source::Volume(volume.name))))
+                let key = format!("volume-{}", volume.uuid);
+                Ok(Some(Found { key, source: Source::Volume(volume.name), of_volume: volume.access }))
             }
             MountType::Bind => {
                 let is_asked = point.access() != Access::Shared;
@@ -128,7 +133,8 @@ impl Engine {
                     made.map_err(|error| Failure::new(Kind::Internal, format!("mkdir {}: {error}", point.source)))?;
                 }
                 let found = std::fs::metadata(&point.source).ok().filter(|found| found.is_dir() || is_asked);
-                Ok(found.map(|found| (directory_key(&found), Source::Directory(point.source.clone()))))
+                let source = Source::Directory(point.source.clone());
+                Ok(found.map(|found| Found { key: directory_key(&found), source, of_volume: Access::Shared }))
             }
             _ => Ok(None),
         }
@@ -141,7 +147,7 @@ impl Engine {
             // The cheapest question first: of many that want it at once one lives.
             let is_user = self.now(&other.id).is_kept()
                 && other.mounts.iter().any(|point| {
-                    let is_it = self.source_of(point).ok().flatten().is_some_and(|(_, found)| same(&found, source));
+                    let is_it = self.source_of(point).ok().flatten().is_some_and(|found| same(&found.source, source));
                     is_it && (!refused.is_about_writing || self.is_written(point))
                 });
             if is_user {
