@@ -88,9 +88,9 @@ pub fn place(name: &str) -> u64 {
 }
 
 fn ofd(fd: BorrowedFd<'_>, command: i32, kind: i32, at: u64) -> rustix::io::Result<i32> {
-    let start = libc::off_t::try_from(at).map_err(|_| Errno::INVAL)?;
-    let kind = libc::c_short::try_from(kind).map_err(|_| Errno::INVAL)?;
-    let whence = libc::c_short::try_from(libc::SEEK_SET).map_err(|_| Errno::INVAL)?;
+    let start = libc::off_t::try_from(at).map_err(|_out_of_range| Errno::INVAL)?;
+    let kind = libc::c_short::try_from(kind).map_err(|_out_of_range| Errno::INVAL)?;
+    let whence = libc::c_short::try_from(libc::SEEK_SET).map_err(|_out_of_range| Errno::INVAL)?;
     let mut lock = libc::flock { l_type: kind, l_whence: whence, l_start: start, l_len: 1, l_pid: 0 };
     loop {
         // SAFETY: the descriptor is open, and `lock` is a valid flock for the duration of the call; the kernel writes no further than it.
