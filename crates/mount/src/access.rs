@@ -39,7 +39,6 @@ impl Access {
     }
 
     /// Whether it is the default.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
     pub fn is_shared(&self) -> bool {
         *self == Self::Shared
     }
