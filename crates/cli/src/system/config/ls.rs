@@ -13,6 +13,7 @@ pub(super) static LS: Command = Command {
     about: "List everything that can be set",
     flags: &[&[FORMAT_LIST]],
     arity: Arity::Exactly(0),
+    examples: &[("Keys and values for a script", "stead system config ls --format '{{.Key}}={{.Value}}'")],
     act: Act::Run(run),
     ..Command::NEW
 };
