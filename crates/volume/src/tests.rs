@@ -16,6 +16,7 @@ use stead_store::{Record, Ref, Store};
 
 use crate::*;
 
+mod collecting;
 mod crash;
 mod device;
 mod held;

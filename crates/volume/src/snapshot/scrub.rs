@@ -80,6 +80,9 @@ impl Volumes {
     }
 }
 
+/// What was read of an entry: the digests of its attributes and of its content.
+type Read = (Option<Digest>, Option<Digest>);
+
 struct Scrub<'a> {
     root: BorrowedFd<'a>,
     read: &'a AtomicU64,
@@ -203,8 +206,7 @@ impl Scrub<'_> {
     fn record(&mut self, home: &Path, snapshot: &Snapshot) -> Result<u64, stead_sys::Error> {
         let mut all = scan::scan(self.root)?;
         all.sort_by(|a, b| order(&a.path, &b.path));
-        let all: Vec<(Seen, Mutex<Option<(Option<Digest>, Option<Digest>)>>)> =
-            all.into_iter().map(|seen| (seen, Mutex::default())).collect();
+        let all: Vec<(Seen, Mutex<Option<Read>>)> = all.into_iter().map(|seen| (seen, Mutex::default())).collect();
         self.each(&all, &|(seen, known), look| {
             let xattrs = look.xattrs(self.root, seen);
             let hash = if seen.meta.kind == Kind::File { look.content(self.root, seen, true) } else { Ok(None) };

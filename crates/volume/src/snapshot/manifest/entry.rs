@@ -23,7 +23,6 @@ impl Stamp {
         Self(self.0 + nanos.div_euclid(1_000_000_000), u32::try_from(nanos.rem_euclid(1_000_000_000)).unwrap_or(0))
     }
 
-    #[expect(clippy::unnecessary_fallible_conversions, reason = "the field's type differs between architectures")]
     fn of(seconds: i64, nanos: impl TryInto<u32>) -> Self {
         Self(seconds, nanos.try_into().unwrap_or(0))
     }

@@ -28,7 +28,7 @@ impl Drop for Dir {
 
 fn entry(path: &[u8], n: u32) -> Entry {
     let meta = Meta {
-        kind: if n % 3 == 0 { Kind::Directory } else { Kind::File },
+        kind: if n.is_multiple_of(3) { Kind::Directory } else { Kind::File },
         mode: 0o4755,
         uid: u32::MAX,
         gid: n,
@@ -43,10 +43,10 @@ fn entry(path: &[u8], n: u32) -> Entry {
     Entry {
         path: path.to_vec(),
         meta,
-        settled: n % 2 == 0,
-        xattrs: (n % 5 == 0).then(|| digest(7)),
-        target: if n % 7 == 0 { b"\xff/../x".to_vec() } else { Vec::new() },
-        hash: (n % 3 != 0).then(|| digest(n.to_le_bytes()[0])),
+        settled: n.is_multiple_of(2),
+        xattrs: (n.is_multiple_of(5)).then(|| digest(7)),
+        target: if n.is_multiple_of(7) { b"\xff/../x".to_vec() } else { Vec::new() },
+        hash: (!n.is_multiple_of(3)).then(|| digest(n.to_le_bytes()[0])),
         variant: n,
     }
 }
@@ -57,6 +57,10 @@ fn write(dir: &Path, entries: &[Entry]) {
         writer.add(entry).unwrap();
     }
     writer.finish().unwrap();
+}
+
+fn put(path: &Path, bytes: &[u8]) {
+    std::io::Write::write_all(&mut File::create(path).unwrap(), bytes).unwrap();
 }
 
 fn read(path: &Path) -> stead_sys::Result<Vec<Entry>> {
@@ -93,9 +97,9 @@ fn every_flipped_byte_and_every_cut_is_noticed() {
     for at in (0..good.len()).step_by(97).chain([0, 8, good.len() - 1]) {
         let mut bad = good.clone();
         bad[at] ^= 0x10;
-        std::fs::write(dir.file(), &bad).unwrap();
+        put(&dir.file(), &bad);
         assert!(read(&dir.file()).is_err(), "byte {at}");
-        std::fs::write(dir.file(), &good[..at]).unwrap();
+        put(&dir.file(), &good[..at]);
         assert!(read(&dir.file()).is_err(), "cut at {at}");
     }
 }

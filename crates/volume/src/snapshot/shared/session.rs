@@ -78,6 +78,8 @@ pub(crate) struct Session {
     pub(super) fresh: Mutex<HashMap<Digest, CString>>,
     /// Whether times prove anything on the file system of the source.
     pub(super) believes: bool,
+    /// When the last flush of [`Session::prepare`] began. None is made while the users stand still: what is read then proves nothing later.
+    flushed: Stamp,
     read: AtomicU64,
     stored: AtomicU64,
     unsteady: AtomicU64,
@@ -98,6 +100,7 @@ impl Session {
             known: Mutex::new(known),
             fresh: Mutex::default(),
             believes,
+            flushed: Stamp::default(),
             read: AtomicU64::new(0),
             stored: AtomicU64::new(0),
             unsteady: AtomicU64::new(0),
@@ -112,8 +115,9 @@ impl Session {
         }
         for round in 0..ROUNDS {
             let flushed = flush(source)?;
+            self.flushed = flushed;
             let (settled, waiting): (Vec<_>, Vec<_>) =
-                self.unknown(scan(source)?).into_iter().partition(|seen| is_settled(seen.meta.ctime, flushed));
+                self.unknown(&scan(source)?).into_iter().partition(|seen| is_settled(seen.meta.ctime, flushed));
             let busy = AtomicBool::new(false);
             self.each(&settled, &|seen, worker| {
                 match worker.absorb(self, source, seen, flushed)? {
@@ -136,14 +140,14 @@ impl Session {
     /// Looks at everything while the users hold still, and copies what changed.
     pub(crate) fn take(&mut self, source: BorrowedFd<'_>) -> Result<Taken> {
         let read = self.read.load(Ordering::Relaxed);
-        let started = flush(source)?;
+        let (started, flushed) = (Stamp::now(), self.flushed);
         let seen = scan(source)?;
-        let changed = self.unknown(seen.clone());
+        let changed = self.unknown(&seen);
         let gone = Mutex::new(HashSet::new());
         let latest = Mutex::new(HashMap::new());
         self.each(&changed, &|seen, worker| {
             for attempt in 1..=READS {
-                match worker.absorb(self, source, seen, started)? {
+                match worker.absorb(self, source, seen, flushed)? {
                     Absorbed::Gone => {
                         lock(&gone).insert(seen.path.clone());
                     }
@@ -192,12 +196,12 @@ impl Session {
     }
 
     /// The files that nothing proves unchanged, one name each, in the order of their inodes: that is about their order on the disk.
-    fn unknown(&self, seen: Vec<Seen>) -> Vec<Seen> {
+    fn unknown(&self, seen: &[Seen]) -> Vec<Seen> {
         let known = lock(&self.known);
         let is_known = |seen: &Seen| {
             self.believes && seen.same_device && known.get(&seen.meta.ino).is_some_and(|k| k.settled && k.meta.same_moment(&seen.meta))
         };
-        let mut left: Vec<Seen> = seen.into_iter().filter(|s| s.meta.kind == Kind::File && !is_known(s)).collect();
+        let mut left: Vec<Seen> = seen.iter().filter(|s| s.meta.kind == Kind::File && !is_known(s)).cloned().collect();
         drop(known);
         left.sort_by(|a, b| (a.meta.ino, &a.path).cmp(&(b.meta.ino, &b.path)));
         // Another file system's file may have the same number.

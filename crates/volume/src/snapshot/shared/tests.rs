@@ -192,7 +192,7 @@ fn everything_arrives_and_an_unchanged_tree_is_not_read_again() {
     }
     assert_eq!(scene.nameless(), 0);
     // Another tree with the same files (a rollback) is read once and stores nothing.
-    std::fs::rename(scene.live("twin-a"), scene.live("twin-d")).unwrap();
+    rfs::rename(scene.live("twin-a"), scene.live("twin-d")).unwrap();
     let (third, stats) = scene.snapshot(Some(&second));
     assert_eq!(stats.stored, 0, "{stats:?}");
     assert_eq!(picture(&third.join("_data")), picture(&scene.live("")));
@@ -215,7 +215,7 @@ fn nothing_an_owner_does_changes_a_snapshot() {
     std::fs::set_permissions(scene.live("chmod"), std::fs::Permissions::from_mode(0o777)).unwrap();
     rfs::setxattr(scene.live("xattr"), c"user.x", b"1", XattrFlags::empty()).unwrap();
     scene.write("other", b"other");
-    std::fs::rename(scene.live("other"), scene.live("replaced")).unwrap();
+    rfs::rename(scene.live("other"), scene.live("replaced")).unwrap();
     std::fs::remove_file(scene.live("unlinked")).unwrap();
     std::os::unix::fs::chown(scene.live("chown"), Some(77), Some(77)).unwrap();
     let punch = OpenOptions::new().write(true).open(scene.live("punch")).unwrap();
@@ -292,7 +292,7 @@ fn what_changes_between_the_passes_is_all_that_is_read_while_the_users_stand_sti
     scene.write("d1/f1", b"changed");
     scene.write("d1/new", b"new");
     std::fs::remove_file(scene.live("d2/f2")).unwrap();
-    std::fs::rename(scene.live("d3/f3"), scene.live("d3/moved")).unwrap();
+    rfs::rename(scene.live("d3/f3"), scene.live("d3/moved")).unwrap();
     std::fs::remove_file(scene.live("d4/f4")).unwrap();
     std::fs::create_dir(scene.live("d4/f4")).unwrap();
     let taken = session.take(live.as_fd()).unwrap();
@@ -331,7 +331,7 @@ fn a_tree_that_never_holds_still_fails_nothing_and_stores_no_mixture() {
                 let n = round % 40;
                 std::fs::remove_file(scene.live(&format!("d/f{n}"))).ok();
                 scene.write(&format!("tmp{n}"), &vec![b'a' + u8::try_from(round % 20).unwrap(); 50_000]);
-                std::fs::rename(scene.live(&format!("tmp{n}")), scene.live(&format!("d/f{n}"))).unwrap();
+                rfs::rename(scene.live(&format!("tmp{n}")), scene.live(&format!("d/f{n}"))).unwrap();
                 std::fs::create_dir(scene.live(&format!("x{n}"))).ok();
                 std::fs::remove_dir(scene.live(&format!("x{}", (n + 20) % 40))).ok();
             }
@@ -373,7 +373,7 @@ fn only_objects_of_no_snapshot_are_collected_and_none_while_one_is_made() {
     assert_eq!(picture(&second.join("_data")), picture_before);
     scene.delete(&second);
     collect::collect(&scene.dir).unwrap();
-    assert_eq!(scene.objects(), [PathBuf::new(); 0]);
+    assert_eq!(scene.objects(), Vec::<PathBuf>::new());
 }
 
 #[test]
