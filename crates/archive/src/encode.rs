@@ -1,5 +1,6 @@
 //! Tar headers: ustar, with a PAX header in front wherever ustar is too small.
 
+use crate::acl;
 use crate::decode::Segment;
 
 /// The unit of a tar stream.
@@ -115,6 +116,11 @@ fn with_records(member: &Member, mut records: Vec<u8>) -> Vec<u8> {
     }
     for (name, value) in &member.xattrs {
         record(&mut records, &[b"SCHILY.xattr.", name.as_slice()].concat(), value);
+        if let Some((_, key)) = acl::FORMS.iter().find(|(attribute, _)| attribute == name)
+            && let Some(text) = acl::to_text(value)
+        {
+            record(&mut records, key, text.as_bytes());
+        }
     }
     let mut blocks = Vec::with_capacity(3 * BLOCK);
     if !records.is_empty() {

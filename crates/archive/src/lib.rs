@@ -7,6 +7,7 @@
 //! If we crash here: files written so far stay, each whole or (a new one) absent from the acknowledgement; nothing outside the root was touched.
 
 mod account;
+mod acl;
 mod codec;
 mod compress;
 pub mod copy;

@@ -85,7 +85,7 @@ const DEFAULT_ACL: &[u8] = b"system.posix_acl_default";
 
 /// The default access list of a directory, where the archive gives it one.
 pub(crate) fn default_acl(member: &Member) -> Option<Vec<u8>> {
-    member.xattrs.iter().find(|(name, _)| name == DEFAULT_ACL).map(|(_, value)| value.clone())
+    member.xattrs.iter().rev().find(|(name, _)| name == DEFAULT_ACL).map(|(_, value)| value.clone())
 }
 
 /// Sets it. A file system that has none goes without.

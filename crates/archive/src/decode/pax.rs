@@ -1,7 +1,7 @@
 //! Extended headers: `LENGTH KEY=VALUE\n`, again and again.
 
 use super::sparse::Segment;
-use crate::{Error, Result};
+use crate::{Error, Result, acl};
 
 /// What an extended header says about the next member.
 #[derive(Debug, Default)]
@@ -80,6 +80,11 @@ impl Pax {
             _ => {
                 if let Some(attribute) = key.strip_prefix(b"SCHILY.xattr.") {
                     self.xattrs.push((name(key, attribute)?, value.to_vec()));
+                } else if let Some((attribute, _)) = acl::FORMS.iter().find(|(_, text)| *text == key) {
+                    // The text first, so that the kernel's own bytes win where there are both.
+                    if let Some(bytes) = acl::from_text(value) {
+                        self.xattrs.insert(0, (attribute.to_vec(), bytes));
+                    }
                 }
             }
         }
