@@ -316,6 +316,18 @@ fn a_damaged_note_hides_no_snapshot() {
         assert!(check.code != 0 && format!("{check}").contains("its snapshot.json is"), "{check}");
         s.ok("system check --repair");
         s.ok("system check");
+        // What only an interrupted clone wanted does not stay.
+        s.ok("volume snapshot create data three");
+        let note = home.join("three/snapshot.json");
+        let said = std::fs::read_to_string(&note).unwrap();
+        assert!(said.contains("\"why\": \"manual\""), "{said}");
+        std::fs::write(&note, said.replace("\"manual\"", "\"clone\"")).unwrap();
+        let check = s.x("system check");
+        assert!(check.code != 0 && format!("{check}").contains("taken for a clone that was interrupted"), "{check}");
+        assert!(s.ok("volume snapshot ls -q data").contains("data@three"), "a look changes nothing");
+        s.ok("system check --repair");
+        assert!(!s.ok("volume snapshot ls -q data").contains("three"));
+        s.ok("system check");
         std::fs::write(s.data("data").join("f"), "changed").unwrap();
         s.ok("volume rollback data@one");
         assert_eq!(std::fs::read_to_string(s.data("data").join("f")).unwrap(), "kept", "{fs:?}");
