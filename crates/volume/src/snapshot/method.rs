@@ -68,7 +68,7 @@ pub(crate) enum Prepared {
     /// Nothing.
     Nothing,
     /// What the shared method found.
-    Shared(shared::Prepared),
+    Shared(Box<shared::Prepared>),
 }
 
 /// What a method has from `take` for `flush`. It lives until the snapshot is published.
@@ -98,7 +98,7 @@ impl From<CopyStats> for Stats {
 /// Everything that can be done while the volume is written to, so that [`take`] is short.
 pub(crate) fn prepare(method: Method, site: &Site) -> Result<Prepared> {
     match method {
-        Method::Shared => shared::prepare(site).map(Prepared::Shared),
+        Method::Shared => shared::prepare(site).map(|prepared| Prepared::Shared(Box::new(prepared))),
         Method::Subvolume | Method::Reflink => {
             // What is dirty now is written now, and not while everybody waits.
             durable::sync_fs(&site.source, &site.staged_path)?;
@@ -111,7 +111,7 @@ pub(crate) fn prepare(method: Method, site: &Site) -> Result<Prepared> {
 pub(crate) fn take(method: Method, site: &Site, prepared: Prepared) -> Result<(Stats, Taken)> {
     match (method, prepared) {
         (Method::Shared, Prepared::Shared(prepared)) => {
-            shared::take(site, prepared).map(|unfinished| (Stats::default(), Taken::Shared(Box::new(unfinished))))
+            shared::take(site, *prepared).map(|unfinished| (Stats::default(), Taken::Shared(Box::new(unfinished))))
         }
         (Method::Subvolume, _) => {
             btrfs::snapshot(&site.source, &site.staged, DATA, true)?;
