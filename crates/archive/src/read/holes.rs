@@ -10,10 +10,13 @@ use crate::decode::Segment;
 /// Parts of one file that are told; a file with more is carried whole. Go's reader takes a map of about a mebibyte.
 const SEGMENTS_MAX: usize = 1 << 15;
 
+/// Smaller holes are carried as zeros.
+const GRAIN: u64 = 64 * 1024;
+
 /// The parts of an open file that have content, in order and inside its first `size` bytes; an empty one at the end where that is a hole.
 /// `None` when there is no hole, or too many.
 pub(super) fn map(file: impl AsFd, size: u64) -> rustix::io::Result<Option<Vec<Segment>>> {
-    let mut segments = Vec::new();
+    let mut segments: Vec<Segment> = Vec::new();
     let mut at = 0;
     while at < size {
         let start = match rustix::fs::seek(&file, SeekFrom::Data(at)) {
@@ -32,11 +35,16 @@ pub(super) fn map(file: impl AsFd, size: u64) -> rustix::io::Result<Option<Vec<S
             Err(Errno::NXIO) => size,
             Err(errno) => return Err(errno),
         };
-        segments.push(Segment { offset: start, length: end - start });
+        // To the grain that copies keep holes at, so that a copy of the file is the same archive.
+        let (from, to) = (start / GRAIN * GRAIN, end.next_multiple_of(GRAIN).min(size));
+        match segments.last_mut() {
+            Some(last) if last.offset + last.length >= from => last.length = to - last.offset,
+            _ => segments.push(Segment { offset: from, length: to - from }),
+        }
         if segments.len() > SEGMENTS_MAX {
             return Ok(None);
         }
-        at = end;
+        at = to;
     }
     let is_whole = matches!(segments.as_slice(), [one] if one.offset == 0 && one.length == size);
     if is_whole || size == 0 {
