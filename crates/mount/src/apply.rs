@@ -8,6 +8,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use stead_base::Kind;
+use stead_sys::idmap::UserNamespace;
 use stead_sys::mount as kernel;
 use stead_sys::mount::{Depth, Flags};
 
@@ -157,6 +158,8 @@ pub struct Prepared {
     is_dir: bool,
     /// What remains to be cut out of the tree once it is attached, on kernels that cannot clone from a detached one.
     late_subpath: Option<PathBuf>,
+    /// Where the tree's map came from; dropped last, because that may have to wait.
+    space: Option<UserNamespace>,
 }
 
 impl Prepared {

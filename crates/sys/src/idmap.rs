@@ -33,12 +33,39 @@ pub const ALL: u32 = u32::MAX;
 ///
 /// # Errors
 /// The kernel refuses the namespace (`EPERM`, `ENOSPC` for `user.max_user_namespaces`) or a map (`EINVAL` for overlapping ranges).
-pub fn user_namespace(uids: &[Range], gids: &[Range]) -> Result<OwnedFd> {
+pub fn user_namespace(uids: &[Range], gids: &[Range]) -> Result<UserNamespace> {
     let child = process::spawn(NamespaceFlags::NEWUSER, None, wait_for_the_end)?;
-    let outcome = write_maps(child.pid, uids, gids).and_then(|()| namespace::open(&of(child.pid, "ns/user")));
-    process::pidfd_send_signal(child.pidfd.as_fd(), libc::SIGKILL)?;
-    process::wait(child.pidfd.as_fd())?;
-    outcome
+    // From here on it is ended whatever happens.
+    let child = Ending(child);
+    let outcome = write_maps(child.0.pid, uids, gids).and_then(|()| namespace::open(&of(child.0.pid, "ns/user")));
+    process::pidfd_send_signal(child.0.pidfd.as_fd(), libc::SIGKILL)?;
+    Ok(UserNamespace { held: outcome?, _child: child })
+}
+
+/// A user namespace held by descriptor. The process it was made with is waited for when this is dropped: on a busy machine it may take
+/// milliseconds until the kernel lets it end, and nobody needs that.
+#[derive(Debug)]
+pub struct UserNamespace {
+    held: OwnedFd,
+    _child: Ending,
+}
+
+impl AsFd for UserNamespace {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.held.as_fd()
+    }
+}
+
+/// A child that has been killed, or is.
+#[derive(Debug)]
+struct Ending(process::Spawned);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        // In a copy of the process that made it this is nobody's child, and the answer is that at once.
+        process::pidfd_send_signal(self.0.pidfd.as_fd(), libc::SIGKILL).ok();
+        process::wait(self.0.pidfd.as_fd()).ok();
+    }
 }
 
 /// The child's whole life. It closes its copies of the parent's descriptors (of locks, of pipes), so that nobody waits for it even if the

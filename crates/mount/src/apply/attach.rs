@@ -38,7 +38,7 @@ fn content(source: &Source) -> Content<'_> {
 }
 
 fn put(rootfs: BorrowedFd<'_>, prepared: Prepared, guarded: Option<&Path>) -> Result<(), ApplyError> {
-    let Prepared { mount, tree, is_dir, late_subpath } = prepared;
+    let Prepared { mount, tree, is_dir, late_subpath, space: _space } = prepared;
     let target = &mount.target;
     let existing = kernel::handle_in_root(rootfs, target).ok();
     let is_new = existing.is_none();

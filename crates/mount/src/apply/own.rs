@@ -3,7 +3,7 @@
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::path::Path;
 
-use stead_sys::idmap::{self, ALL, Range};
+use stead_sys::idmap::{self, ALL, Range, UserNamespace};
 use stead_sys::mount::Depth;
 use stead_sys::owner::{self, Owner};
 use stead_sys::{selinux, statfs};
@@ -115,10 +115,11 @@ fn exchange(a: u32, b: u32) -> Vec<Range> {
     all.into_iter().filter(|range| range.count > 0).collect()
 }
 
-/// Puts the maps on a detached tree.
-pub(super) fn map(tree: &OwnedFd, maps: &Maps, source: &Path, mount: &Mount, depth: Depth) -> Result<(), ApplyError> {
+/// Puts the maps on a detached tree. What they were made with may be dropped when there is time.
+pub(super) fn map(tree: &OwnedFd, maps: &Maps, source: &Path, mount: &Mount, depth: Depth) -> Result<UserNamespace, ApplyError> {
     let space = idmap::user_namespace(&maps.uids, &maps.gids).map_err(at(&mount.target))?;
-    idmap::set(tree, depth, &space, source).map_err(|error| refused(tree, &error, source, depth))
+    idmap::set(tree, depth, &space, source).map_err(|error| refused(tree, &error, source, depth))?;
+    Ok(space)
 }
 
 /// Says what is in the way, and what else would do.

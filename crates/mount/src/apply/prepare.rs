@@ -26,7 +26,7 @@ pub fn prepare(mount: &Mount) -> Result<Prepared, ApplyError> {
 /// As [`prepare`], and what `who` says.
 pub fn prepare_as(mount: &Mount, who: Who<'_>) -> Result<Prepared, ApplyError> {
     let target = &mount.target;
-    let mut prepared = Prepared { mount: mount.clone(), tree: None, is_dir: true, late_subpath: None };
+    let mut prepared = Prepared { mount: mount.clone(), tree: None, is_dir: true, late_subpath: None, space: None };
     let tree = match &mount.source {
         Source::Path(path) => {
             let handle = host_path(path, mount)?;
@@ -65,14 +65,15 @@ pub fn prepare_as(mount: &Mount, who: Who<'_>) -> Result<Prepared, ApplyError> {
 
 /// A bind or a volume: given or labelled, cloned, mapped, covered by a layer for writes, whatever of it was asked.
 fn source_tree(handle: &OwnedFd, path: &Path, prepared: &mut Prepared, who: Who<'_>) -> Result<OwnedFd, ApplyError> {
-    let mount = &prepared.mount;
+    let mount = prepared.mount.clone();
+    let mount = &mount;
     own::before(handle.as_fd(), path, mount, who)?;
     let maps = own::maps(handle.as_fd(), path, mount, who)?;
     // A layer covers one file system: what is mounted below the source is not seen through it.
     let depth = if mount.recursive && mount.over.is_none() { Depth::Tree } else { Depth::Top };
     let mut tree = kernel::clone_tree(handle, depth, path).map_err(at(&mount.target))?;
     if let Some(maps) = &maps {
-        own::map(&tree, maps, path, mount, depth)?;
+        prepared.space = Some(own::map(&tree, maps, path, &prepared.mount, depth)?);
     }
     if let Some(over) = &mount.over {
         if !prepared.is_dir {

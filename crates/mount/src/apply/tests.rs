@@ -476,7 +476,7 @@ fn older_kernels_cut_an_image_to_size_after_attaching() {
         let lower = vec![stage.path("l1"), stage.path("l2")];
         let mount = Mount::new(Source::Image { lower: lower.clone(), subpath: None }, "/part").read_only(Ro::Recursive);
         let tree = overlay::mount(&lower, None, false, Path::new("/part")).unwrap();
-        let prepared = Prepared { mount, tree: Some(tree), is_dir: true, late_subpath: Some("usr/share".into()) };
+        let prepared = Prepared { mount, tree: Some(tree), is_dir: true, late_subpath: Some("usr/share".into()), space: None };
         attach(stage.rootfs().as_fd(), prepared).unwrap();
         assert_eq!((stage.read("rootfs/part/a"), stage.read("rootfs/part/b")), ("1".into(), "2".into()));
         assert_eq!(stage.count(), 1);
