@@ -334,6 +334,10 @@ impl Server {
 
     /// Whether the process can go.
     pub(super) fn is_finished(&mut self) -> bool {
+        // Who holds it still wants to hear that it did so, also if it was about to end anyway. Not for longer than it may be held.
+        if self.stillness.is_held() {
+            return false;
+        }
         match self.life {
             // Others may follow it already; only its creator starts it.
             Life::Prepared if !self.connections.contains_key(&CREATOR) || self.shutting_down => {

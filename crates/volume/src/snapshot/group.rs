@@ -17,6 +17,8 @@ use crate::recover::Finding;
 use crate::{Error, Result, Volumes, staging};
 
 const LENGTH_MAX: u64 = 1 << 20;
+/// Shared by whoever writes an intention.
+const AT_IT: &str = "snapshot-groups";
 
 /// What is about to get its names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -67,6 +69,17 @@ impl Volumes {
     pub(crate) fn finish_groups(&self, repair: bool) -> Result<Vec<Finding>> {
         let mut findings = Vec::new();
         let dir = self.groups();
+        if dir.is_dir()
+            && let Some(_nobody) = Lock::try_exclusive(&self.run_root.locks().join(AT_IT))?
+        {
+            for litter in durable::temporaries(&dir)? {
+                if repair {
+                    durable::remove_file(&litter)?;
+                }
+                let problem = "it was left by an interrupted write".to_owned();
+                findings.push(Finding { subject: litter.display().to_string(), problem, repaired: repair });
+            }
+        }
         let listing = match std::fs::read_dir(&dir) {
             Ok(listing) => listing,
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(findings),
@@ -135,6 +148,7 @@ impl Group {
         let bytes = serde_json::to_vec(&intention)
             .map_err(|source| Error::Store(stead_store::Error::Encode { kind: "group", id: id.clone(), source }))?;
         let failed = disk("snapshot", &id);
+        let _at_it = Lock::shared(&volumes.run_root.locks().join(AT_IT))?;
         staging::make(&volumes.groups(), 0o700).map_err(&failed)?;
         let path = volumes.groups().join(format!("{id}.json"));
         durable::replace_file(&path, &bytes, 0o600).map_err(&failed)?;
