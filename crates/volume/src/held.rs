@@ -76,6 +76,18 @@ impl Volumes {
         Ok(Held { volumes: self.clone(), volume, snapshot: Some(snapshot.to_owned()), holder: None, path, root, living: None })
     }
 
+    /// Removes the locks of verbs that were killed. They hold nothing; they are only names.
+    pub(crate) fn forget_dead_verbs(&self) {
+        let listed = std::fs::read_dir(self.run_root.locks());
+        for entry in listed.into_iter().flatten().flatten() {
+            if entry.file_name().as_encoded_bytes().starts_with(VERB.as_bytes())
+                && let Ok(Some(lock)) = Lock::try_exclusive(&entry.path())
+            {
+                lock.remove().ok();
+            }
+        }
+    }
+
     /// Whether a holder in the ledger is a verb, and if so, whether it is still at work.
     #[must_use]
     pub fn verb_is_alive(&self, holder: &str) -> Option<bool> {

@@ -61,6 +61,9 @@ impl Volumes {
             }
         }
         self.inspect_records(repair, &mut findings)?;
+        if repair {
+            self.forget_dead_verbs();
+        }
         self.inspect_staging(repair, &mut findings)?;
         for area in self.areas() {
             for path in removed::strangers(&area)? {

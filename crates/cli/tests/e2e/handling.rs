@@ -112,8 +112,11 @@ fn files_are_larger_than_the_old_headers_know() {
     assert!(String::from_utf8_lossy(&tar("-tvf a.tar", s.dir())).contains("9663676416"), "GNU tar knows its size");
     s.ok("volume create --from a.tar back");
     assert_eq!(
-        sh(&s.data("back"), "stat -c %s huge; dd if=huge bs=1 skip=9000000000 count=3 status=none; stat -c %b huge"),
-        "9663676416\nend8"
+        sh(
+            &s.data("back"),
+            "stat -c %s huge; dd if=huge bs=1 skip=9000000000 count=3 status=none; stat -c %b huge | awk '{print ($1 < 1000) ? \"holes\" : \"full\"}'"
+        ),
+        "9663676416\nendholes"
     );
 }
 

@@ -58,5 +58,11 @@ fn whether_a_verb_lives_is_known_by_its_lock() {
     assert_eq!(v.verb_is_alive(&holder), Some(true));
     drop(held);
     assert_eq!(v.verb_is_alive(&holder), Some(false), "as after a kill: the lock is gone, the name may be in the ledger");
+    write(&s.0.join("run/locks/verb-killed"), b"");
+    let living = v.hold("data").unwrap();
+    v.repair().unwrap();
+    let locks = names(&s.0.join("run/locks")).into_iter().filter(|name| name.starts_with("verb-")).collect::<Vec<_>>();
+    assert!(locks.len() == 1 && locks[0] != "verb-killed", "a repair forgets the dead and no other: {locks:?}");
+    drop(living);
     assert_eq!(v.verb_is_alive("0123456789ab"), None, "a container is asked for elsewhere");
 }
