@@ -179,9 +179,16 @@ fn make_image(stage: &Path, volume: &Volume) -> Result<()> {
     lengthen(&image, bytes)?;
     let path: &std::ffi::OsStr = image.as_ref();
     match fs {
-        // Nothing is reserved for root: who fills it is root.
-        ImageFs::Ext4 => make_filesystem("mkfs.ext4", "e2fsprogs", &["-q".as_ref(), "-F".as_ref(), "-m".as_ref(), "0".as_ref(), path]),
-        ImageFs::Xfs => make_filesystem("mkfs.xfs", "xfsprogs", &["-q".as_ref(), "-f".as_ref(), path]),
+        // Nothing is reserved for root: who fills it is root. Blocks of 4096 whatever the size, because a loop device may have sectors of that
+        // size, as the disk below it has, and smaller blocks could not be mounted from it.
+        ImageFs::Ext4 => {
+            let options = ["-q", "-F", "-m", "0", "-b", "4096"].map(std::ffi::OsStr::new);
+            make_filesystem("mkfs.ext4", "e2fsprogs", &[&options[..], &[path]].concat())
+        }
+        ImageFs::Xfs => {
+            let options = ["-q", "-f", "-s", "size=4096"].map(std::ffi::OsStr::new);
+            make_filesystem("mkfs.xfs", "xfsprogs", &[&options[..], &[path]].concat())
+        }
     }?;
     let flushed = std::fs::File::open(&image).and_then(|file| file.sync_all());
     flushed.map_err(|e| failed(stead_sys::Error::new("fsync", &image, e)))

@@ -53,6 +53,9 @@ impl Volumes {
 
     fn inspect_all(&self, repair: bool) -> Result<Vec<Finding>> {
         let mut findings = self.finish_groups(repair)?;
+        if let Some(finding) = self.inspect_pool(repair)? {
+            findings.push(finding);
+        }
         self.inspect_renames(repair, &mut findings)?;
         for name in self.names()? {
             // One volume that resists must not hide the others.

@@ -65,6 +65,7 @@ mod ownership;
 #[cfg(test)]
 mod ownership_layers;
 #[cfg(test)]
+mod places;
 mod populate;
 #[cfg(test)]
 mod refusals;

@@ -51,7 +51,7 @@ fn status(volume: &Volume) -> Option<BTreeMap<String, Value>> {
         status.insert("Place".to_owned(), Value::from(volume.place.word()));
     }
     if let Some(size) = volume.limits.size {
-        status.insert("Size".to_owned(), Value::from(size));
+        status.insert("SizeLimit".to_owned(), Value::from(size));
     }
     if volume.protected {
         status.insert("Protected".to_owned(), Value::Bool(true));

@@ -24,6 +24,8 @@ pub const HOLDER: &str = "pool";
 const MARK: &str = ".stead-pool";
 /// Below this btrfs is not made (`mkfs.btrfs` refuses less than 109 MiB; subvolumes need some room).
 const SIZE_MIN: u64 = 256 << 20;
+/// So often its unmounting is tried.
+const UNMOUNT_TRIES: usize = 60;
 /// A note is a few hundred bytes.
 const NOTE_MAX: u64 = 64 << 10;
 /// Where mkfs programs of a distribution are. Nothing near a container's files is ever executed.
@@ -256,11 +258,53 @@ impl Volumes {
             if !volumes.is_empty() || removed > 0 {
                 return Err(Error::PoolInUse { volumes, removed });
             }
-            activate::release(&self.run_root, HOLDER, HOLDER)?;
+            self.pool_unmount()?;
             pool.is_ready = false;
             self.pool_note(&pool)?;
         }
         self.pool_discard(&pool)
+    }
+
+    /// Unmounts it. A sweep of what was removed may still be at the end of its work there.
+    fn pool_unmount(&self) -> Result<()> {
+        for _ in 0..UNMOUNT_TRIES {
+            match activate::release(&self.run_root, HOLDER, HOLDER) {
+                Err(activate::ActivateError::Busy { .. }) => std::thread::sleep(std::time::Duration::from_millis(50)),
+                other => return Ok(other?),
+            }
+        }
+        // Somebody really uses it: it stays, and so does the mount's holder.
+        let busy = activate::release(&self.run_root, HOLDER, HOLDER);
+        if busy.is_err() {
+            self.pool()?;
+            activate::activate(
+                &self.run_root,
+                HOLDER,
+                &mount_of(&self.pool_filesystem()?, &self.root.pool_mount()),
+                &self.root.pool_mount(),
+                HOLDER,
+            )?;
+        }
+        Ok(busy?)
+    }
+
+    fn pool_filesystem(&self) -> Result<FilesystemSpec> {
+        Ok(read(&self.root)?.ok_or(Error::PoolAbsent)?.filesystem(&self.root))
+    }
+
+    /// A pool whose making or removal was interrupted.
+    pub(crate) fn inspect_pool(&self, repair: bool) -> Result<Option<crate::Finding>> {
+        if !matches!(read(&self.root), Ok(Some(pool)) if !pool.is_ready) {
+            return Ok(None);
+        }
+        // Whoever was at it when we looked is done under the lock.
+        let _lock = self.pool_lock()?;
+        let Some(unfinished) = read(&self.root)?.filter(|pool| !pool.is_ready) else { return Ok(None) };
+        if repair {
+            self.pool_discard(&unfinished)?;
+        }
+        let problem = "it was being made or taken away when that was interrupted".to_owned();
+        Ok(Some(crate::Finding { subject: "(pool)".to_owned(), problem, repaired: repair }))
     }
 
     fn pool_lock(&self) -> Result<Lock> {

@@ -163,3 +163,43 @@ fn the_pool_holds_volumes_that_are_found_again_and_is_taken_away_when_it_is_empt
     assert!(!s.root().pool_image().exists() && !s.root().pool_note().exists());
     no_loop_is_left(&s);
 }
+
+/// Every place a volume can have, on one file system of the host each.
+#[test]
+fn the_driver_keeps_every_rule_in_every_place() {
+    use crate::driver::conformance::broken_rules;
+    for fs in ["ext4", "xfs", "btrfs"] {
+        let s = Sandbox::new();
+        let (image, root) = (s.0.join("disk"), s.0.join("root"));
+        File::create(&image).unwrap().set_len(1200 << 20).unwrap();
+        sh(&format!("mkfs.{fs}"), &["-q", image.to_str().unwrap()]);
+        sh("mount", &["-o", "loop", image.to_str().unwrap(), root.to_str().unwrap()]);
+        let outcome = std::panic::catch_unwind(|| {
+            let v = s.volumes();
+            v.pool_create(Some(300 << 20), None, false).unwrap();
+            let bind = s.0.join("bound").display().to_string();
+            std::fs::create_dir_all(&bind).unwrap();
+            let places: [&[(&str, &str)]; 8] = [
+                &[],
+                &[("size", "32m")],
+                &[("size", "32m"), ("fs", "ext4")],
+                &[("size", "320m"), ("fs", "xfs")],
+                &[("pool", "")],
+                &[("pool", ""), ("size", "32m")],
+                &[("type", "tmpfs"), ("device", "tmpfs")],
+                &[("type", "none"), ("o", "bind"), ("device", &bind)],
+            ];
+            for options in places {
+                let volume = sized(&v, "data", options);
+                let broken = broken_rules(&*v.driver(&volume).unwrap(), &volume);
+                assert!(broken.is_empty(), "{fs} {options:?}: {broken:?}");
+                v.remove("data", false).unwrap();
+                v.sweep().unwrap();
+            }
+            v.pool_remove().unwrap();
+        });
+        sh("umount", &["-R", "-l", root.to_str().unwrap()]);
+        outcome.unwrap();
+        no_loop_is_left(&s);
+    }
+}
