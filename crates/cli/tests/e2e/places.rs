@@ -233,6 +233,11 @@ fn sized_create_and_resize_killed() {
                 clear(&s);
             },
         );
+        if fs == Fs::Ext4 {
+            // Where the kernel refuses to grow it in use, most of the calls are those of e2fsck and resize2fs, which are not killed.
+            nothing_is_left(&s);
+            continue;
+        }
         let command = s.cli().args(["volume", "resize", "data", "48m"]);
         at_every_call(
             &s,
