@@ -19,6 +19,8 @@ pub(super) static CREATE: Command = Command {
            --hook runs what the label stead.snapshot.pre of a running container that uses it says, inside of it, and stead.snapshot.post\n\
            afterwards, whatever came of it; where the first fails, no snapshot is taken.",
     flags: &[&[
+        value("format", None, "string", check_format, "'json' prints each snapshot as a JSON object, with its pause in milliseconds")
+            .or("\"\""),
         text("group", None, "Take all volumes of this Compose project, or with this label (KEY or KEY=VALUE)"),
         switch("hook", None, "Run the hooks that the labels of the containers name"),
         value("label", None, "list", check_label, "Set metadata for the snapshot"),
@@ -39,6 +41,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     let labels = matches.list("label").map(stead_base::label::split).collect();
     let hook = matches.on("hook");
     let quiet = matches.on("quiet");
+    let as_json = matches.filled("format").is_some();
     if let Some(group) = matches.filled("group") {
         let name = match matches.args.as_slice() {
             [] => None,
@@ -46,7 +49,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
             _ => return Err(Failure::plain(1, "conflicting options: --group says which volumes, so that only a NAME can follow")),
         };
         let request = GroupRequest { group: group.to_owned(), name, labels, hook };
-        return tell(&context.engine()?.volume_snapshot_group(&request)?, quiet);
+        return tell(&context.engine()?.volume_snapshot_group(&request)?, quiet, as_json);
     }
     let Some(first) = matches.args.first() else {
         return Err(Failure::plain(1, "say which volume, or --group with a project or a label"));
@@ -58,10 +61,22 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         labels,
         ..SnapshotRequest::default()
     };
-    tell(&[context.engine()?.volume_snapshot_hooked(&request, hook)?], quiet)
+    tell(&[context.engine()?.volume_snapshot_hooked(&request, hook)?], quiet, as_json)
 }
 
-fn tell(taken: &[SnapshotView], quiet: bool) -> Outcome {
+/// One object a line and nothing else, for programs.
+fn check_format(text: &str) -> Result<(), String> {
+    if text == "json" { Ok(()) } else { Err("the only format is json".to_owned()) }
+}
+
+fn tell(taken: &[SnapshotView], quiet: bool, as_json: bool) -> Outcome {
+    if as_json {
+        for snapshot in taken {
+            let line = serde_json::to_string(snapshot).map_err(|why| Failure::plain(1, why.to_string()))?;
+            output::line(&line)?;
+        }
+        return Ok(0);
+    }
     let of = if let [_, _, ..] = taken { format!("{} snapshots", taken.len()) } else { "Snapshot".to_owned() };
     if let Some(pause) = taken.first().and_then(|snapshot| snapshot.pause_ms)
         && !quiet
