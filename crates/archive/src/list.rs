@@ -111,7 +111,7 @@ pub fn list(root: BorrowedFd<'_>, path: &Path) -> Result<Vec<Entry>> {
     let failed = |errno: Errno| Error::Sys(stead_sys::Error::new("read", path, errno));
     // A symlink that leads nowhere is still something to be listed.
     let handle = scope::open(root, Path::new(&inside), OFlags::PATH, Follow::InRoot)
-        .or_else(|error| scope::open(root, Path::new(&inside), OFlags::PATH | OFlags::NOFOLLOW, Follow::InRoot).map_err(|_| error))
+        .or_else(|error| scope::open(root, Path::new(&inside), OFlags::PATH | OFlags::NOFOLLOW, Follow::InRoot).map_err(|_again| error))
         .map_err(|error| stat::missing(error, path))?;
     let found = rustix::fs::fstat(&handle).map_err(failed)?;
     if scope::type_of(&found) != FileType::Directory {

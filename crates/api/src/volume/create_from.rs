@@ -30,6 +30,6 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
         ..CreateRequest::default()
     };
     let engine = Arc::clone(ask.engine());
-    let volume = engine.volume_create_from(request, &from, ask.body().be_quick(), &AtomicU64::new(0))?;
+    let volume = engine.volume_create_from(&request, &from, ask.body().be_quick(), &AtomicU64::new(0))?;
     Ok(Reply::json(201, &volume))
 }

@@ -110,7 +110,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         ..CreateRequest::default()
     };
     if let Some(from) = matches.filled("from") {
-        return create_from(context, request, from);
+        return create_from(context, &request, from);
     }
     let engine = context.engine()?;
     let (volume, warnings) = engine.volume_create(request)?;
@@ -122,7 +122,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
     Ok(0)
 }
 
-fn create_from(context: &Context, request: CreateRequest, from: &str) -> Outcome {
+fn create_from(context: &Context, request: &CreateRequest, from: &str) -> Outcome {
     let from = CreateFrom::parse(from)?;
     let engine = context.engine()?;
     let count = AtomicU64::new(0);

@@ -83,7 +83,7 @@ impl Engine {
     /// There is a volume of that name; the source is not there or is refused; options that put the content on a device; the disk.
     pub fn volume_create_from(
         &self,
-        request: CreateRequest,
+        request: &CreateRequest,
         from: &From,
         archive: &mut dyn Read,
         copied: &AtomicU64,
@@ -95,7 +95,7 @@ impl Engine {
             Ok(self.view(&volume))
         };
         match from {
-            From::Volume(reference) => self.create_clone(&request, reference),
+            From::Volume(reference) => self.create_clone(request, reference),
             From::Tar(path) if path == "-" => fill(&mut |place| unpack(place, archive).map(drop)),
             From::Tar(path) => {
                 let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
@@ -138,7 +138,7 @@ impl Engine {
 
 fn unreadable(path: &str, error: &std::io::Error) -> Failure {
     let kind = if error.kind() == std::io::ErrorKind::NotFound { Kind::NotFound } else { Kind::NotAllowed };
-    Failure::new(kind, format!("open {path}: {}", error))
+    Failure::new(kind, format!("open {path}: {error}"))
 }
 
 #[cfg(test)]

@@ -46,11 +46,11 @@ impl Engine {
     pub fn volume_files(&self, reference: &str, path: &str) -> Result<Vec<FileView>> {
         let held = self.hold_volume(reference)?;
         let entries = stead_archive::list(held.root(), Path::new(path)).map_err(|error| in_volume(error, reference))?;
-        Ok(entries.into_iter().map(view).collect())
+        Ok(entries.iter().map(view).collect())
     }
 }
 
-fn view(entry: stead_archive::Entry) -> FileView {
+fn view(entry: &stead_archive::Entry) -> FileView {
     let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let lossy = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     FileView {
