@@ -116,7 +116,9 @@ fn attach_anew(file: BorrowedFd<'_>, image: &Path) -> Result<LoopDevice> {
 pub fn grow(device: &Path) -> Result<()> {
     let fd = fs::open(device, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).map_err(|e| Error::new("open", device, e))?;
     // SAFETY: the call takes no argument.
-    unsafe { ioctl::ioctl(&fd, ioctl::NoArg::<SET_CAPACITY>::new()) }.map_err(|e| Error::new("LOOP_SET_CAPACITY", device, e))
+    let call = unsafe { ioctl::NoArg::<SET_CAPACITY>::new() };
+    // SAFETY: as above.
+    unsafe { ioctl::ioctl(&fd, call) }.map_err(|e| Error::new("LOOP_SET_CAPACITY", device, e))
 }
 
 /// The device that `image` is attached to, if any: as the kernel tells in /sys, by device and inode, not by name.
@@ -161,7 +163,9 @@ fn configure(device: BorrowedFd<'_>, file: BorrowedFd<'_>, image: &Path) -> rust
     let fd = u32::try_from(file.as_raw_fd()).map_err(|_negative| Errno::BADF)?;
     let config = Config { fd, block_size: 0, info, reserved: [0; 8] };
     // SAFETY: the opcode takes this structure, which lives through the call, as does the descriptor in it.
-    unsafe { ioctl::ioctl(device, Setter::<CONFIGURE, _>::new(config)) }
+    let call = unsafe { Setter::<CONFIGURE, _>::new(config) };
+    // SAFETY: as above.
+    unsafe { ioctl::ioctl(device, call) }
 }
 
 fn free(control: BorrowedFd<'_>) -> rustix::io::Result<u32> {

@@ -196,12 +196,24 @@ pub fn grow_filesystem(dir: impl AsFd, device_bytes: u64, shown: &Path) -> Resul
     let info = statfs::of(dir, shown)?;
     let blocks = device_bytes / rustix::fs::fstatfs(dir).map_or(4096, |found| found.f_bsize.unsigned_abs().max(512));
     let grown = match info.kind {
-        // SAFETY: the opcode takes one u64.
-        FsKind::Ext => unsafe { ioctl::ioctl(dir, Setter::<RESIZE_EXT4, u64>::new(blocks)) },
-        // SAFETY: the opcode takes this structure, which lives through the call.
-        FsKind::Xfs => unsafe { ioctl::ioctl(dir, Setter::<GROW_XFS, _>::new(GrowXfs { blocks, inode_percent: 25 })) },
-        // SAFETY: the opcode takes this structure, which lives through the call.
-        FsKind::Btrfs => unsafe { ioctl::ioctl(dir, Setter::<RESIZE_BTRFS, _>::new(Named { fd: 0, name: room(c"max") })) },
+        FsKind::Ext => {
+            // SAFETY: the opcode takes this structure, or nothing.
+            let request = unsafe { Setter::<RESIZE_EXT4, u64>::new(blocks) };
+            // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+            unsafe { ioctl::ioctl(dir, request) }
+        }
+        FsKind::Xfs => {
+            // SAFETY: the opcode takes this structure, or nothing.
+            let request = unsafe { Setter::<GROW_XFS, _>::new(GrowXfs { blocks, inode_percent: 25 }) };
+            // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+            unsafe { ioctl::ioctl(dir, request) }
+        }
+        FsKind::Btrfs => {
+            // SAFETY: the opcode takes this structure, or nothing.
+            let request = unsafe { Setter::<RESIZE_BTRFS, _>::new(Named { fd: 0, name: room(c"max") }) };
+            // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+            unsafe { ioctl::ioctl(dir, request) }
+        }
         _ => Err(Errno::OPNOTSUPP),
     };
     grown.map_err(|e| Error::new("grow", shown, e))
@@ -217,16 +229,28 @@ fn room(name: &CStr) -> [u8; 4088] {
 fn limit_subvolume(dir: BorrowedFd<'_>, bytes: Option<u64>) -> io::Result<()> {
     // The group 0/ID of the subvolume the descriptor is of. A limit of all ones is none (`CLEAR_VALUE`).
     let arguments = || GroupLimit { group: 0, flags: 1, max_referenced: bytes.unwrap_or(u64::MAX), max_exclusive: 0, reserved: [0; 2] };
-    // SAFETY: the opcode takes this structure, which lives through the call.
-    let set = || unsafe { ioctl::ioctl(dir, Setter::<QGROUP_LIMIT, _>::new(arguments())) };
+    let set = || {
+        // SAFETY: the opcode takes this structure, or nothing.
+        let request = unsafe { Setter::<QGROUP_LIMIT, _>::new(arguments()) };
+        // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+        unsafe { ioctl::ioctl(dir, request) }
+    };
     match set() {
         // Quotas are off (`ENOTCONN`; `EINVAL` before Linux 5.5).
         Err(Errno::NOTCONN | Errno::INVAL) => {
             let mut control = Control { command: 1, status: 0 };
-            // SAFETY: the opcode takes this structure, which lives through the call.
-            unsafe { ioctl::ioctl(dir, Updater::<QUOTA_CTL, _>::new(&mut control)) }?;
-            // SAFETY: no argument.
-            unsafe { ioctl::ioctl(dir, NoArg::<RESCAN_WAIT>::new()) }?;
+            {
+                // SAFETY: the opcode takes this structure, or nothing.
+                let request = unsafe { Updater::<QUOTA_CTL, _>::new(&mut control) };
+                // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+                unsafe { ioctl::ioctl(dir, request) }
+            }?;
+            {
+                // SAFETY: the opcode takes this structure, or nothing.
+                let request = unsafe { NoArg::<RESCAN_WAIT>::new() };
+                // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+                unsafe { ioctl::ioctl(dir, request) }
+            }?;
             set()
         }
         other => other,
@@ -235,8 +259,12 @@ fn limit_subvolume(dir: BorrowedFd<'_>, bytes: Option<u64>) -> io::Result<()> {
 
 fn subvolume_id(dir: BorrowedFd<'_>) -> io::Result<u64> {
     let mut lookup = Lookup { tree: 0, objectid: FIRST_FREE, name: [0; 4080] };
-    // SAFETY: the opcode takes this structure, which lives through the call.
-    unsafe { ioctl::ioctl(dir, Updater::<INO_LOOKUP, _>::new(&mut lookup)) }?;
+    {
+        // SAFETY: the opcode takes this structure, or nothing.
+        let request = unsafe { Updater::<INO_LOOKUP, _>::new(&mut lookup) };
+        // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+        unsafe { ioctl::ioctl(dir, request) }
+    }?;
     Ok(lookup.tree)
 }
 
@@ -253,8 +281,13 @@ fn search(dir: BorrowedFd<'_>, kind: u32, group: u64) -> Option<[u64; 3]> {
         more: [0; 4],
         found: [0; 3992],
     };
-    // SAFETY: the opcode takes this structure, which lives through the call.
-    unsafe { ioctl::ioctl(dir, Updater::<TREE_SEARCH, _>::new(&mut search)) }.ok()?;
+    {
+        // SAFETY: the opcode takes this structure, or nothing.
+        let request = unsafe { Updater::<TREE_SEARCH, _>::new(&mut search) };
+        // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+        unsafe { ioctl::ioctl(dir, request) }
+    }
+    .ok()?;
     // `struct btrfs_ioctl_search_header` is 32 bytes; the item follows, little endian.
     let number = |at: usize| search.found.get(32 + at * 8..40 + at * 8).and_then(|bytes| bytes.try_into().ok()).map(u64::from_le_bytes);
     (search.items == 1).then(|| Some([number(0)?, number(1)?, number(2)?])).flatten()
@@ -304,16 +337,24 @@ fn project(dir: BorrowedFd<'_>) -> io::Result<u32> {
 }
 
 fn get_extended(fd: BorrowedFd<'_>) -> io::Result<Extended> {
-    // SAFETY: the opcode fills this structure.
-    unsafe { ioctl::ioctl(fd, ioctl::Getter::<GET_EXTENDED, Extended>::new()) }
+    {
+        // SAFETY: the opcode takes this structure, or nothing.
+        let request = unsafe { ioctl::Getter::<GET_EXTENDED, Extended>::new() };
+        // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+        unsafe { ioctl::ioctl(fd, request) }
+    }
 }
 
 fn set_project(fd: BorrowedFd<'_>, id: u32, flag: u32) -> io::Result<()> {
     let mut extended = get_extended(fd)?;
     extended.project = id;
     extended.flags |= flag;
-    // SAFETY: the opcode takes this structure, which lives through the call.
-    unsafe { ioctl::ioctl(fd, Setter::<SET_EXTENDED, _>::new(extended)) }
+    {
+        // SAFETY: the opcode takes this structure, or nothing.
+        let request = unsafe { Setter::<SET_EXTENDED, _>::new(extended) };
+        // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+        unsafe { ioctl::ioctl(fd, request) }
+    }
 }
 
 fn get_quota(dir: BorrowedFd<'_>, id: u32) -> io::Result<Quota> {

@@ -219,6 +219,9 @@ fn sized_create_and_resize_killed() {
     for (fs, create) in [(Fs::Ext4, "--size=24m"), (Fs::Btrfs, "--size=24m")] {
         let disk = Disk::new(fs, 500);
         let s = Sandbox::on(STEAD, disk.path());
+        // The first volume of a root makes more than itself.
+        s.ok(&format!("volume create {create} first"));
+        s.ok("volume rm --now first");
         let command = s.cli().args(["volume", "create", create, "data"]);
         at_every_call(
             &s,
