@@ -10,6 +10,7 @@ pub(super) static RM: Command = Command {
     about: "Take the pool away",
     long: "Refused while volumes live in it or removed ones can still be had back. Its file is deleted; what is on a device stays there, unused.",
     arity: Arity::Exactly(0),
+    examples: &[("When nothing is in it any more", "stead system pool rm")],
     act: Act::Run(run),
     ..Command::NEW
 };
