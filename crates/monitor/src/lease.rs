@@ -68,6 +68,7 @@ mod tests {
     use super::*;
     use crate::testdir::TestDir;
 
+    #[expect(clippy::fn_params_excessive_bools, reason = "the rows of the table below")]
     fn used(written: bool, single: bool, exclusive: bool) -> [Use; 1] {
         [Use { key: "volume-1".into(), is_exclusive: exclusive, is_written: written, is_single_writer: single }]
     }

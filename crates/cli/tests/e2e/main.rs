@@ -66,6 +66,7 @@ mod ownership;
 mod ownership_layers;
 #[cfg(test)]
 mod places;
+#[cfg(test)]
 mod populate;
 #[cfg(test)]
 mod refusals;

@@ -114,7 +114,7 @@ fn a_database_runs_on_a_directory_of_somebody_else() {
         let ready = || {
             s.eventually("postgres answers over a socket of its final life", || {
                 s.x("logs pg").text().contains("init process complete") && sql("select 1").code == 0
-            })
+            });
         };
         ready();
         sql("create table t as select generate_series(1,1000) n").ok();

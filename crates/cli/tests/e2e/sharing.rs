@@ -37,7 +37,7 @@ fn start_through(s: &Sandbox, door: &Door) -> (Vec<String>, Vec<String>) {
     std::thread::scope(|scope| {
         let one = |n: usize| {
             let name = format!("many{n}");
-            if n % 3 == 0 {
+            if n.is_multiple_of(3) {
                 let answer = door.post(&format!("/v1.50/containers/{name}/start"));
                 assert!(answer.status == 204 || answer.status == 409, "{}", answer.text());
                 return if answer.status == 204 { Ok(name) } else { Err(format!("{}\nhint: 'stead stop", answer.message())) };

@@ -154,7 +154,7 @@ fn when_name_and_note_disagree_the_later_holds_and_a_strangers_directory_stays()
     let id = remove(&v, "data");
     let removed = s.root().volumes_removed();
     let old = removed.join(&names(&removed)[0]);
-    std::fs::rename(&old, removed.join(format!("000000000000-{id}"))).unwrap();
+    stead_sys::durable::rename(&old, &removed.join(format!("000000000000-{id}"))).unwrap();
     assert!(v.expire(Time::now()).unwrap().is_empty(), "the note says that it stays");
     for stranger in ["precious", "123-abc", "000000000000-ABCDEF", "x-0123456789abcdef0123456789abcdef"] {
         write(&removed.join(stranger).join("f"), b"x");
@@ -250,7 +250,7 @@ fn nothing_is_forgotten_below_a_root_without_our_mark() {
     let v = s.volumes();
     v.create(named("data")).unwrap();
     remove(&v, "data");
-    std::fs::rename(s.root().marker(), s.image("mark")).unwrap();
+    stead_sys::durable::rename(&s.root().marker(), &s.image("mark")).unwrap();
     let kept = v.removed().unwrap().remove(0);
     assert_eq!(v.forget(&kept).unwrap_err().kind(), Kind::NotAllowed);
     assert_eq!(v.expire(later(2 * HOUR)).unwrap_err().kind(), Kind::NotAllowed);

@@ -40,8 +40,11 @@ pub(super) static CREATE: Command = Command {
 fn run(context: &Context, matches: &Matches) -> Outcome {
     let labels = matches.list("label").map(stead_base::label::split).collect();
     let hook = matches.on("hook");
-    let quiet = matches.on("quiet");
-    let as_json = matches.filled("format").is_some();
+    let how = match matches.filled("format") {
+        Some(_) => Told::Json,
+        None if matches.on("quiet") => Told::Names,
+        None => Told::All,
+    };
     if let Some(group) = matches.filled("group") {
         let name = match matches.args.as_slice() {
             [] => None,
@@ -49,7 +52,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
             _ => return Err(Failure::plain(1, "conflicting options: --group says which volumes, so that only a NAME can follow")),
         };
         let request = GroupRequest { group: group.to_owned(), name, labels, hook };
-        return tell(&context.engine()?.volume_snapshot_group(&request)?, quiet, as_json);
+        return tell(&context.engine()?.volume_snapshot_group(&request)?, how);
     }
     let Some(first) = matches.args.first() else {
         return Err(Failure::plain(1, "say which volume, or --group with a project or a label"));
@@ -61,7 +64,7 @@ fn run(context: &Context, matches: &Matches) -> Outcome {
         labels,
         ..SnapshotRequest::default()
     };
-    tell(&[context.engine()?.volume_snapshot_hooked(&request, hook)?], quiet, as_json)
+    tell(&[context.engine()?.volume_snapshot_hooked(&request, hook)?], how)
 }
 
 /// One object a line and nothing else, for programs.
@@ -69,8 +72,19 @@ fn check_format(text: &str) -> Result<(), String> {
     if text == "json" { Ok(()) } else { Err("the only format is json".to_owned()) }
 }
 
-fn tell(taken: &[SnapshotView], quiet: bool, as_json: bool) -> Outcome {
-    if as_json {
+/// What is said of what was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Names, and the pause on stderr.
+    All,
+    /// Names.
+    Names,
+    /// One object a snapshot.
+    Json,
+}
+
+fn tell(taken: &[SnapshotView], how: Told) -> Outcome {
+    if how == Told::Json {
         for snapshot in taken {
             let line = serde_json::to_string(snapshot).map_err(|why| Failure::plain(1, why.to_string()))?;
             output::line(&line)?;
@@ -79,7 +93,7 @@ fn tell(taken: &[SnapshotView], quiet: bool, as_json: bool) -> Outcome {
     }
     let of = if let [_, _, ..] = taken { format!("{} snapshots", taken.len()) } else { "Snapshot".to_owned() };
     if let Some(pause) = taken.first().and_then(|snapshot| snapshot.pause_ms)
-        && !quiet
+        && how == Told::All
     {
         output::warn(&format!("{of} taken; paused {pause:.1} ms"));
     }
