@@ -265,6 +265,29 @@ pub fn holders(run_root: &RunRoot, key: &str) -> Result<Vec<String>, ActivateErr
     Ok(record.read()?.map(|activation| activation.holders.into_iter().collect()).unwrap_or_default())
 }
 
+/// While it lives, nobody mounts what its key names.
+#[derive(Debug)]
+pub struct Barred {
+    _record: Locked,
+}
+
+/// Keeps everybody from mounting what `key` names, for as long as the answer lives: whoever asks waits. `None` where somebody holds it or it is
+/// still mounted.
+///
+/// # Errors
+/// The ledger's.
+pub fn bar(run_root: &RunRoot, key: &str) -> Result<Option<Barred>, ActivateError> {
+    let record = Ledger::new(run_root).lock(key)?;
+    let here = Here::look()?;
+    let is_free = match current(&record, &here)? {
+        None => true,
+        Some(activation) => {
+            activation.holders.is_empty() && matches!(judge(&activation, &table()?, &here), FindingState::Vanished | FindingState::NotMade)
+        }
+    };
+    Ok(is_free.then_some(Barred { _record: record }))
+}
+
 /// Compares the ledger with the mount table and tells the differences; with `repair` it puts them right too: holders that are gone
 /// are taken off, what nobody needs is undone, what a crash left half-done is finished or forgotten. Only mounts that the ledger names
 /// are touched. One bad record is one finding.

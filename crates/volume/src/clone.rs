@@ -70,7 +70,7 @@ impl Volumes {
             self.finish_population(&source)?;
             let holder = self.hold_for_reading(&source)?;
             let done = self.duplicate_as(&volume, &self.path(&source.name), stage.path());
-            self.let_go(&source, holder.as_deref());
+            self.let_go(&source, holder);
             done?;
             let users = self.users(&source.name)?;
             if !is_unused(&users) {

@@ -100,6 +100,12 @@ pub enum Error {
         /// The volume.
         name: String,
     },
+    /// A command writes to it, and its content was to be exchanged.
+    #[error("volume {name}: another command is writing to it")]
+    Writing {
+        /// The volume.
+        name: String,
+    },
     /// It was removed, rolled back or replaced while it was read.
     #[error("volume {name} was removed or replaced while it was read")]
     Replaced {
@@ -345,7 +351,7 @@ impl Error {
             Self::NotEmpty { .. } => "'--merge' adds to what is there, '--replace' moves it to the trash".to_owned(),
             Self::NotInPlace { act: "import", .. } => "'--merge' puts file after file into it".to_owned(),
             Self::NotInPlace { .. } => "make it empty, then 'stead volume import --merge' or 'stead volume cp'".to_owned(),
-            Self::Replaced { .. } | Self::Gate { .. } => "run the command again".to_owned(),
+            Self::Replaced { .. } | Self::Gate { .. } | Self::Writing { .. } => "run the command again".to_owned(),
             Self::Protected { name } => format!("no flag removes it; 'stead volume unprotect {name}' first"),
             Self::NoSnapshot { volume, .. } => format!("'stead volume snapshot ls {volume}' shows what there is"),
             Self::NothingThere { .. } => "start a container that uses it first".to_owned(),
@@ -382,7 +388,7 @@ impl Error {
             }
             Self::Taken { .. } => Kind::Exists,
             Self::Ambiguous { .. } | Self::Reserved { .. } | Self::NotInPlace { .. } => Kind::Invalid,
-            Self::InUse { .. } | Self::Mounted { .. } | Self::Busy { .. } => Kind::InUse,
+            Self::InUse { .. } | Self::Mounted { .. } | Self::Busy { .. } | Self::Writing { .. } => Kind::InUse,
             Self::Foreign { .. } => Kind::NotAllowed,
             Self::NoAnswer { .. } => Kind::Unavailable,
             Self::NoSpace { .. } => Kind::NoSpace,

@@ -5,6 +5,7 @@
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use stead_mount::names::{check_snapshot_name, split_snapshot};
@@ -13,10 +14,13 @@ use stead_sys::lock::{self, Lock};
 
 use crate::error::disk;
 use crate::record::Volume;
+use crate::volumes::short_name;
 use crate::{Error, Result, Volumes, staging};
 
 /// What every verb's holder begins with; ids of containers are hexadecimal.
 const VERB: &str = "verb-";
+/// So long an exchange of a volume's content waits for commands that write to it.
+const WRITERS_LIMIT: Duration = Duration::from_secs(2);
 
 /// A volume that stays available while this lives. Dropped, the hold is given back.
 #[derive(Debug)]
@@ -24,10 +28,33 @@ pub struct Held {
     volumes: Volumes,
     volume: Volume,
     snapshot: Option<String>,
-    holder: Option<String>,
     path: PathBuf,
     root: OwnedFd,
+    holder: Option<Holder>,
+    /// Of a hold for writing: nobody gives the volume another content meanwhile.
+    _writes: Option<Lock>,
+}
+
+/// A name in the activation ledger, alive while this lives.
+#[derive(Debug)]
+pub(crate) struct Holder {
+    name: String,
     living: Option<Lock>,
+}
+
+impl Holder {
+    /// As the ledger has it.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        if let Some(living) = self.living.take() {
+            living.remove().ok();
+        }
+    }
 }
 
 impl Volumes {
@@ -40,31 +67,54 @@ impl Volumes {
         if let Some(snapshot) = snapshot {
             return self.hold_snapshot(name, snapshot);
         }
+        self.hold_volume(name, false)
+    }
+
+    /// Holds a volume that is going to be written to: no rollback and no import exchanges its content before the guard is dropped, so that what was
+    /// written is in the volume, or in the snapshot of what was before.
+    ///
+    /// # Errors
+    /// As [`Volumes::hold`]; a snapshot is [`Error::NotFound`].
+    pub fn hold_to_write(&self, name: &str) -> Result<Held> {
+        self.hold_volume(name, true)
+    }
+
+    fn hold_volume(&self, name: &str, writes: bool) -> Result<Held> {
         let volume = self.get(name)?;
+        let holder = self.verb_holder()?;
+        let path = self.mount(name, holder.name())?;
+        // After the mount, which may wait for the volume's lock; before the content is opened, so that it is the content that stays.
+        let writes = if writes { Lock::shared(&self.writes(name)).map(Some) } else { Ok(None) };
+        match writes.and_then(|writes| Ok((writes, open(&path)?))) {
+            Ok((writes, root)) => {
+                Ok(Held { volumes: self.clone(), volume, snapshot: None, path, root, holder: Some(holder), _writes: writes })
+            }
+            Err(e) => {
+                self.unmount(name, holder.name()).ok();
+                Err(disk("open", name)(e))
+            }
+        }
+    }
+
+    /// A holder for this command, which a repair takes off when the command was killed.
+    pub(crate) fn verb_holder(&self) -> Result<Holder> {
         staging::make(&self.run_root.locks(), 0o711)?;
-        let holder = format!("{VERB}{}", durable::unique_name()?);
-        let living = Lock::exclusive(&self.run_root.locks().join(&holder))?;
-        let path = match self.mount(name, &holder) {
-            Ok(path) => path,
-            Err(e) => {
-                living.remove().ok();
-                return Err(e);
-            }
-        };
-        // From here on the guard gives back what was taken, also where the directory can not be opened.
-        let opened = open(&path);
-        let give_back = |living: Lock| {
-            self.unmount(name, &holder).ok();
-            living.remove().ok();
-        };
-        let root = match opened {
-            Ok(root) => root,
-            Err(e) => {
-                give_back(living);
-                return Err(disk("open", name)(e));
-            }
-        };
-        Ok(Held { volumes: self.clone(), volume, snapshot: None, holder: Some(holder), path, root, living: Some(living) })
+        let name = format!("{VERB}{}", durable::unique_name()?);
+        let living = Lock::exclusive(&self.run_root.locks().join(&name))?;
+        Ok(Holder { name, living: Some(living) })
+    }
+
+    /// Keeps commands from writing to a volume while its content is exchanged. Those at work are waited for, but not for long.
+    ///
+    /// # Errors
+    /// [`Error::Writing`].
+    pub(crate) fn keep_writers_out(&self, name: &str) -> Result<Lock> {
+        staging::make(&self.run_root.locks(), 0o711)?;
+        Lock::exclusive_within(&self.writes(name), WRITERS_LIMIT)?.ok_or_else(|| Error::Writing { name: name.to_owned() })
+    }
+
+    fn writes(&self, name: &str) -> PathBuf {
+        self.run_root.locks().join(format!("volume-writes-{}", short_name(name)))
     }
 
     fn hold_snapshot(&self, name: &str, snapshot: &str) -> Result<Held> {
@@ -73,7 +123,7 @@ impl Volumes {
         check_snapshot_name(snapshot).map_err(|_source| missing())?;
         let path = self.snapshot_path(name, snapshot);
         let root = open(&path).map_err(|e| if e.io_kind() == std::io::ErrorKind::NotFound { missing() } else { disk("open", name)(e) })?;
-        Ok(Held { volumes: self.clone(), volume, snapshot: Some(snapshot.to_owned()), holder: None, path, root, living: None })
+        Ok(Held { volumes: self.clone(), volume, snapshot: Some(snapshot.to_owned()), path, root, holder: None, _writes: None })
     }
 
     /// Removes the locks of verbs that were killed. They hold nothing; they are only names.
@@ -93,7 +143,7 @@ impl Volumes {
     pub fn verb_is_alive(&self, holder: &str) -> Option<bool> {
         // The pool stays mounted while there is one.
         if holder == crate::pool::HOLDER {
-            return Some(crate::pool::exists(&self.root));
+            return Some(crate::pool::may_exist(&self.root));
         }
         holder.starts_with(VERB).then(|| lock::is_locked(&self.run_root.locks().join(holder)).unwrap_or(true))
     }
@@ -150,10 +200,7 @@ impl Drop for Held {
             if let Ok(elsewhere) = open(Path::new("/")) {
                 self.root = elsewhere;
             }
-            self.volumes.unmount(&self.volume.name, holder).ok();
-        }
-        if let Some(living) = self.living.take() {
-            living.remove().ok();
+            self.volumes.unmount(&self.volume.name, holder.name()).ok();
         }
     }
 }

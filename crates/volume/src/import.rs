@@ -144,6 +144,7 @@ impl Importing {
         let gone = || Error::NotFound { name: name.clone() };
         let _lock = volumes.lock(&name)?;
         let now = volumes.settled(&name)?.filter(|now| now.uuid == self.volume.uuid).ok_or_else(gone)?;
+        let _no_writers = volumes.keep_writers_out(&name)?;
         volumes.check_importable(&now, self.replace)?;
         if let Some(at) = mount_below(&volumes.path(&name))? {
             return Err(Error::Mounted { name, at }.into());

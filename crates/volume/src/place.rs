@@ -121,8 +121,10 @@ impl Volumes {
     ) -> Result<(), E> {
         self.make_content(stage, volume)?;
         let Some(spec) = filesystem(volume, stage) else { return Ok(()) };
-        let (data, holder) = (stage.join("_data"), format!("verb-{}", durable::unique_name().map_err(Error::from)?));
-        activate::activate(&self.run_root, &key(volume), &mount_of(&spec, &data), &data, &holder).map_err(Error::from)?;
+        let (data, holder) = (stage.join("_data"), self.verb_holder()?);
+        // Not the volume's key: who uses the volume meanwhile (a rollback is being prepared) must get its own image, not this one.
+        let key = holder.name();
+        activate::activate(&self.run_root, key, &mount_of(&spec, &data), &data, key).map_err(Error::from)?;
         let failed = disk("fill", &volume.name);
         let filled = || {
             no_lost_and_found(&data).map_err(&failed)?;
@@ -131,7 +133,7 @@ impl Volumes {
             Ok(durable::sync_fs(&root, &data).map_err(&failed)?)
         };
         let done = filled();
-        activate::release(&self.run_root, &key(volume), &holder).map_err(Error::from)?;
+        activate::release(&self.run_root, key, key).map_err(Error::from)?;
         done
     }
 }

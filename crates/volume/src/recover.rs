@@ -105,7 +105,11 @@ impl Volumes {
             }
             Found::Volume(volume) if !matches!(&record, Ok(Some(_))) => {
                 if repair {
-                    self.store.publish(|tx| tx.put(&volume))?;
+                    // A removal takes the record away first; what it is at is not given one again.
+                    let _lock = self.lock(name)?;
+                    if self.find(name)?.is_some_and(|there| there.uuid == volume.uuid) {
+                        self.store.publish(|tx| tx.put(&volume))?;
+                    }
                 }
                 found("it has no good record".to_owned(), repair);
             }

@@ -131,7 +131,7 @@ impl Volumes {
 
 impl Volumes {
     /// The record is gone: what only it knew goes along. On a full disk what was in the way of the sidecar stays in its way.
-    fn complete(&self, directory: &Path, volume: &Volume) -> Result<()> {
+    pub(crate) fn complete(&self, directory: &Path, volume: &Volume) -> Result<()> {
         match sidecar::look(&self.area_of(&volume.name), &volume.name)? {
             Found::Volume(_) | Found::Nothing => return Ok(()),
             Found::Adopted(_) => {}
@@ -156,7 +156,7 @@ fn holds_nothing(directory: &Path) -> bool {
     let names = |path: &Path| -> Option<Vec<std::ffi::OsString>> {
         std::fs::read_dir(path).ok()?.map(|entry| entry.ok().map(|entry| entry.file_name())).collect()
     };
-    let own = |name: &std::ffi::OsString| name == "_data" || name == "volume.json" || name == "used.json";
+    let own = |name: &std::ffi::OsString| ["_data", "volume.json", "used.json", "size.json"].iter().any(|ours| name == ours);
     names(&directory.join("_data")).is_some_and(|inside| inside.is_empty()) && names(directory).is_some_and(|all| all.iter().all(own))
 }
 

@@ -64,6 +64,11 @@ impl Volumes {
         if let Some(at) = mount_below(&self.home(from))? {
             return Err(Error::Mounted { name: from.to_owned(), at }.into());
         }
+        // The directory follows by what its sidecar says: one that is damaged would stay behind.
+        self.complete(&self.home(from), &before)?;
+        if sidecar::read_in(&self.home(from)).is_none_or(|found| found.uuid != before.uuid) {
+            sidecar::write(&self.home(from), &before)?;
+        }
         let mut volume = Volume { name: to.to_owned(), anonymous: false, last_holder: None, ..before.clone() };
         volume.labels.remove(ANONYMOUS_LABEL);
         let intention = Renaming { to: to.to_owned(), from: from.to_owned(), uuid: volume.uuid.clone() };

@@ -89,13 +89,15 @@ impl Volumes {
         }
         let holder = self.hold_for_reading(volume)?;
         let grown = self.grow_mounted(volume, bytes);
-        self.let_go(volume, holder.as_deref());
+        self.let_go(volume, holder);
         match grown {
             // ext4 grows in use only for those who have CAP_SYS_RESOURCE (ext4_resize_begin), which not every root has.
             Err(Error::Disk { source, .. }) if source.errno() == Some(EPERM) && image_fs(volume) == Some(ImageFs::Ext4) => {
-                if !self.driver(volume)?.is_idle(volume)? {
-                    return Err(Error::CannotGrowInUse { name: name.clone() });
-                }
+                // What a user of the old file wrote from here on would be lost.
+                let _unmounted = match self.keep_unmounted(volume) {
+                    Err(Error::Mounted { .. }) => return Err(Error::CannotGrowInUse { name: name.clone() }),
+                    other => other?,
+                };
                 self.grow_aside(volume, &image)
             }
             other => other,

@@ -4,13 +4,14 @@ use std::path::Path;
 
 use rustix::fs::{self, Timespec, Timestamps};
 use stead_base::time::Time;
+use stead_mount::activate::{self, Barred};
 use stead_store::Record;
 use stead_sys::durable;
 use stead_sys::lock::Lock;
 
 use crate::driver::Storage;
 use crate::error::disk;
-use crate::place::IMAGE;
+use crate::place::{IMAGE, key};
 use crate::record::{Place, State, Volume};
 use crate::remove::mount_below;
 use crate::snapshot::{Snapshot, SnapshotRequest, Why, open, time_name};
@@ -42,9 +43,12 @@ impl Volumes {
         let failed = disk("rollback", name);
         let stage = Staging::new(&self.area_of(name), &self.run_root)?;
         self.restore_as(&volume, past.method, &self.snapshot_home(name, snapshot), stage.path())?;
+        // What commands write is in the snapshot, or they write to what is there afterwards.
+        let _no_writers = self.keep_writers_out(name)?;
         let (before, _lock) = self.keep_present(&volume, lock)?;
         let what = if volume.place == Place::Image { IMAGE } else { "_data" };
         let (staged, data) = (stage.path().join(what), self.home(name).join(what));
+        let _unmounted = self.keep_unmounted(&volume)?;
         self.store.publish(|tx| {
             let ids: Vec<String> = tx.referrers(Volume::KIND, name)?.into_iter().map(|(_, id)| id).collect();
             users(&ids)?;
@@ -56,6 +60,15 @@ impl Volumes {
         drop(stage);
         self.never_populate(volume)?;
         Ok(before)
+    }
+
+    /// Nobody mounts its image while this is held.
+    pub(crate) fn keep_unmounted(&self, volume: &Volume) -> Result<Option<Barred>> {
+        if volume.place != Place::Image {
+            return Ok(None);
+        }
+        let barred = activate::bar(&self.run_root, &key(volume))?;
+        barred.map(Some).ok_or_else(|| Error::Mounted { name: volume.name.clone(), at: self.path(&volume.name) })
     }
 
     fn keep_present(&self, volume: &Volume, lock: Lock) -> Result<(Snapshot, Option<Lock>)> {

@@ -63,11 +63,14 @@ impl Drop for Staging {
 
 /// Staging directories that no living command has; empty while any command works (they can not be told apart then).
 pub(crate) fn litter(area: &Path, run_root: &RunRoot) -> Result<(Vec<PathBuf>, Option<Lock>)> {
-    let Some(nobody) = Lock::exclusive_within(&lock_path(run_root)?, Duration::from_millis(200))? else {
-        return Ok((Vec::new(), None));
-    };
+    let Some(nobody) = nobody(run_root)? else { return Ok((Vec::new(), None)) };
     let listed = std::fs::read_dir(area.join(STAGING));
     Ok((listed.into_iter().flatten().flatten().map(|entry| entry.path()).collect(), Some(nobody)))
+}
+
+/// Held, nobody begins to stage anything; `None` while somebody does.
+pub(crate) fn nobody(run_root: &RunRoot) -> Result<Option<Lock>> {
+    Ok(Lock::exclusive_within(&lock_path(run_root)?, Duration::from_millis(200))?)
 }
 
 fn lock_path(run_root: &RunRoot) -> Result<PathBuf> {

@@ -74,11 +74,13 @@ impl Engine {
     }
 
     pub(super) fn hold_for_writing(&self, reference: &str) -> Result<Held> {
-        let held = self.hold_volume(reference)?;
-        match held.snapshot() {
-            None => Ok(held),
-            Some(_) => Err(Failure::new(Kind::NotAllowed, format!("{reference} is a snapshot: nothing is written to it"))
-                .with_hint(format!("'stead volume clone {reference} NEW' makes a volume of it"))),
+        match split_snapshot(reference) {
+            (name, None) => Ok(self.volumes.hold_to_write(name)?),
+            (..) => {
+                self.hold_volume(reference)?;
+                Err(Failure::new(Kind::NotAllowed, format!("{reference} is a snapshot: nothing is written to it"))
+                    .with_hint(format!("'stead volume clone {reference} NEW' makes a volume of it")))
+            }
         }
     }
 }

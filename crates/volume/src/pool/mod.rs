@@ -102,6 +102,11 @@ pub fn exists(root: &Root) -> bool {
     read(root).is_ok_and(|pool| pool.is_some_and(|pool| pool.is_ready))
 }
 
+/// Whether there may be one: a note that can not be read says nothing, and a pool in use must not be unmounted for that.
+pub(crate) fn may_exist(root: &Root) -> bool {
+    read(root).map_or(true, |pool| pool.is_some_and(|pool| pool.is_ready))
+}
+
 /// The pool's area; mounts the pool if it is not. `None`: there is no pool.
 fn available(root: &Root, run_root: &RunRoot) -> Result<Option<PathBuf>> {
     let area = root.pool_volumes();
@@ -252,6 +257,9 @@ impl Volumes {
                 return Err(Error::Foreign { root: self.root.path().to_path_buf() });
             }
             let area = self.pool()?.ok_or(Error::PoolAbsent)?;
+            // Nobody makes one in it between the look and the end.
+            let _nobody = staging::nobody(&self.run_root)?
+                .ok_or_else(|| Error::PoolRequest("volumes or snapshots are being made; try again when that is done".to_owned()))?;
             let mut volumes = Vec::new();
             crate::volumes::names_in(&area, &mut volumes)?;
             let removed = self.removed()?.into_iter().filter(|kept| kept.directory.starts_with(&area)).count();

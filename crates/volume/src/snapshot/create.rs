@@ -12,6 +12,7 @@ use super::method::{self, Method, Prepared, Site, Stats, Taken};
 use super::{SNAPSHOTS, Snapshot, Why, note};
 use crate::driver::Storage;
 use crate::error::disk;
+use crate::held::Holder;
 use crate::staging::{self, Staging};
 use crate::{Error, Result, Volume, Volumes};
 
@@ -73,8 +74,9 @@ impl Volumes {
             return Err(Error::SnapshotExists { volume: volume.name, snapshot: name });
         }
         let holder = self.hold_for_reading(&volume)?;
-        let staged = self.stage_snapshot(&volume);
-        let (stage, site) = staged.inspect_err(|_failure| self.let_go(&volume, holder.as_deref()))?;
+        // Dropped, it lets go of the device.
+        let mounted = Mounted { volumes: self.clone(), volume: volume.clone(), holder };
+        let (stage, site) = self.stage_snapshot(&volume)?;
         let method = method::between(&site.source, &site.staged);
         let snapshot = Snapshot {
             name,
@@ -89,7 +91,6 @@ impl Volumes {
             entries: None,
         };
         let volumes = self.clone();
-        let mounted = Mounted { volumes: self.clone(), volume: volume.clone(), holder };
         let mut pending = Pending {
             volumes,
             volume,
@@ -127,24 +128,24 @@ impl Volumes {
     }
 
     /// Mounts what has to be mounted to be read. `None`: nothing has to.
-    pub(crate) fn hold_for_reading(&self, volume: &Volume) -> Result<Option<String>> {
+    pub(crate) fn hold_for_reading(&self, volume: &Volume) -> Result<Option<Holder>> {
         let driver = self.driver(volume)?;
         match driver.storage(volume)? {
             Storage::Directory => return Ok(None),
             Storage::Memory if driver.is_idle(volume)? => return Err(Error::NothingThere { name: volume.name.clone() }),
             Storage::Memory | Storage::Device => {}
         }
-        let holder = format!("snapshot-{}", durable::unique_name()?);
-        driver.mount(volume, &holder)?;
+        let holder = self.verb_holder()?;
+        driver.mount(volume, holder.name())?;
         Ok(Some(holder))
     }
 
-    pub(crate) fn let_go(&self, volume: &Volume, holder: Option<&str>) {
+    pub(crate) fn let_go(&self, volume: &Volume, holder: Option<Holder>) {
         if let Some(holder) = holder
             && let Ok(driver) = self.driver(volume)
         {
             // What stays mounted is found by the next repair, because its holder is nobody.
-            driver.unmount(volume, holder).ok();
+            driver.unmount(volume, holder.name()).ok();
         }
     }
 
@@ -225,12 +226,12 @@ impl Pending {
 struct Mounted {
     volumes: Volumes,
     volume: Volume,
-    holder: Option<String>,
+    holder: Option<Holder>,
 }
 
 impl Drop for Mounted {
     fn drop(&mut self) {
-        self.volumes.let_go(&self.volume, self.holder.as_deref());
+        self.volumes.let_go(&self.volume, self.holder.take());
     }
 }
 

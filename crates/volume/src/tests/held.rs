@@ -66,3 +66,60 @@ fn whether_a_verb_lives_is_known_by_its_lock() {
     drop(living);
     assert_eq!(v.verb_is_alive("0123456789ab"), None, "a container is asked for elsewhere");
 }
+
+#[test]
+fn no_content_is_exchanged_while_a_verb_writes() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    v.create(named("data")).unwrap();
+    let request = SnapshotRequest { volume: "data".to_owned(), name: Some("empty".to_owned()), ..SnapshotRequest::default() };
+    v.snapshot_begin(&request).unwrap().publish().unwrap();
+    let roll_back = || v.rollback("data", "empty", |_users| Ok::<_, Error>(()));
+    let held = v.hold_to_write("data").unwrap();
+    write(&held.path().join("f"), b"x");
+    assert!(matches!(roll_back().unwrap_err(), Error::Writing { .. }));
+    held.still_there().unwrap();
+    assert_eq!(names(&s.data("data", "")), ["f"]);
+    drop(held);
+    let reader = v.hold("data").unwrap();
+    let before = roll_back().unwrap();
+    assert!(names(&s.data("data", "")).is_empty());
+    assert!(v.snapshot_path("data", &before.name).join("f").exists(), "what was written is in the snapshot of before");
+    assert!(matches!(reader.still_there().unwrap_err(), Error::Replaced { .. }));
+}
+
+#[test]
+fn who_mounts_an_image_while_it_is_rolled_back_gets_the_volumes_own() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    let options = map(&[("size", "24m"), ("fs", "ext4")]);
+    v.create(CreateRequest { options, ..named("data") }).unwrap();
+    for n in 0..300 {
+        let held = v.hold("data").unwrap();
+        write(&held.path().join(format!("{n}")), b"x");
+    }
+    let request = SnapshotRequest { volume: "data".to_owned(), name: Some("full".to_owned()), ..SnapshotRequest::default() };
+    v.snapshot_begin(&request).unwrap().publish().unwrap();
+    let below = s.root().volume("data").metadata().unwrap().dev();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    let mut wrong = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for _ in 0..4 {
+                match v.rollback("data", "full", |_users| Ok::<_, Error>(())) {
+                    Err(Error::Mounted { .. }) => {}
+                    other => drop(other.unwrap()),
+                }
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+        while !done.load(Ordering::Relaxed) {
+            let held = v.hold("data").unwrap();
+            let device = held.path().metadata().unwrap().dev();
+            wrong += usize::from(device == below);
+            drop(held);
+            std::thread::sleep(std::time::Duration::from_millis(3));
+        }
+    });
+    assert_eq!(wrong, 0, "the directory below the image was handed out");
+}

@@ -101,3 +101,17 @@ fn an_anonymous_volume_that_is_given_a_name_is_none_any_more() {
     assert!(!renamed.anonymous && renamed.labels.is_empty());
     assert_eq!(v.get("pgdata").unwrap(), renamed);
 }
+
+#[test]
+fn one_with_a_damaged_sidecar_comes_along() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    v.create(named("old")).unwrap();
+    write(&s.data("old", "f"), b"x");
+    v.store.publish(|tx| tx.put(&user("cc", "old"))).unwrap();
+    write(&s.root().volume_sidecar("old"), b"{");
+    let renamed = rename(&v, "old", "new").unwrap();
+    assert!(s.data("new", "f").exists() && !s.root().volume("old").exists());
+    assert_eq!(v.get("new").unwrap(), renamed);
+    assert!(v.recover().unwrap().is_empty());
+}
