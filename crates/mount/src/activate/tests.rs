@@ -274,3 +274,20 @@ fn sixteen_at_once_mount_once() {
         assert_eq!((host.mounts(), host.record()), (0, None));
     });
 }
+
+#[test]
+fn what_is_barred_is_mounted_by_nobody() {
+    on_stage(|stage| {
+        let host = Host::new(stage);
+        host.hold("a").unwrap();
+        assert!(bar(&host.run_root, "vol").unwrap().is_none(), "somebody holds it");
+        host.let_go("a").unwrap();
+        let barred = bar(&host.run_root, "vol").unwrap().unwrap();
+        let lock = host.run_root.locks().join("mount-vol.lock");
+        assert!(stead_sys::lock::is_locked(&lock).unwrap(), "who activates it waits for this lock");
+        assert_eq!(host.mounts(), 0);
+        drop(barred);
+        host.hold("a").unwrap();
+        host.let_go("a").unwrap();
+    });
+}
