@@ -73,7 +73,12 @@ impl Kept {
         if let Some(bytes) = std::fs::read_to_string(&known).ok().and_then(|text| text.trim().parse().ok()) {
             return Ok(bytes);
         }
-        let bytes = tree::apparent_size(&self.directory.join("_data"))?;
+        // The content of one with a file system of its own lies in the image, which is mounted nowhere.
+        let image = self.directory.join(crate::place::IMAGE);
+        let bytes = match crate::pool::allocated(&image) {
+            Some(allocated) => allocated,
+            None => tree::apparent_size(&self.directory.join("_data"))?,
+        };
         // A memory that may be lost: it is counted again.
         durable::replace_unflushed(&known, format!("{bytes}\n").as_bytes(), 0o600).ok();
         Ok(bytes)

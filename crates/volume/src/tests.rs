@@ -25,6 +25,7 @@ mod placing;
 mod populating;
 mod renaming;
 mod repairing;
+mod scheduling;
 mod undo_crash;
 mod undoing;
 

@@ -81,8 +81,8 @@ impl Engine {
 
     fn run_schedule(&self, volume: &Volume, plan: &Plan, report: &mut DueReport) -> Result<()> {
         let name = &volume.name;
-        let last = self.volumes.last_run(volume, &self.volumes.snapshot_list(name)?);
         let now = Time::now();
+        let last = self.volumes.last_run(volume, &self.volumes.snapshot_list(name)?, now);
         if plan.is_due(last, now) {
             let request = SnapshotRequest { volume: name.clone(), why: Why::Schedule, ..SnapshotRequest::default() };
             let taken = self.volume_snapshot_hooked(&request, true)?;

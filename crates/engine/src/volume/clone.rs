@@ -51,13 +51,24 @@ impl Engine {
         let snapshot = self.volume_snapshot_create(&wanted)?;
         let of_snapshot = CloneRequest { snapshot: Some(snapshot.name.clone()), ..request.clone() };
         let cloned = self.volumes.clone_volume(&of_snapshot, |_users| true);
-        self.volume_snapshot_remove(&request.volume, &snapshot.name)?;
-        Ok(cloned?)
+        let removed = self.volume_snapshot_remove(&request.volume, &snapshot.name);
+        let cloned = cloned?;
+        // The clone is there, whatever became of the snapshot; a repair removes what was left.
+        if let Err(failure) = removed
+            && failure.kind != Kind::NotFound
+        {
+            self.warn(&format!("{}@{}, which was taken for the clone, is still there: {failure}", request.volume, snapshot.name));
+        }
+        Ok(cloned)
     }
 
-    /// Refuses when one of the containers runs.
+    /// Refuses when one of the containers runs, or one that has the volume's directory by its path on the host.
     pub(super) fn refuse_running(&self, act: &'static str, name: &str, ids: &[String]) -> Result<()> {
-        let users: Vec<String> = ids.iter().filter(|id| self.now(id).is_alive() || self.now(id).is_kept()).cloned().collect();
+        let by_path = self.writers_by_path(&[name])?;
+        let mut users: Vec<String> =
+            ids.iter().cloned().chain(by_path).filter(|id| self.now(id).is_alive() || self.now(id).is_kept()).collect();
+        users.sort();
+        users.dedup();
         if users.is_empty() { Ok(()) } else { Err(stead_volume::Error::Busy { act, name: name.to_owned(), users }.into()) }
     }
 }

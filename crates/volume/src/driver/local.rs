@@ -14,6 +14,9 @@ use crate::{Result, Volumes, place};
 /// File systems whose content is gone with the last mount.
 const MEMORY: [&str; 2] = ["tmpfs", "ramfs"];
 
+/// File systems that another machine or a process answers for.
+const REMOTE: [&str; 10] = ["nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "fuse", "glusterfs", "virtiofs"];
+
 #[derive(Debug)]
 pub(super) struct Local<'a> {
     pub(super) volumes: &'a Volumes,
@@ -43,6 +46,11 @@ impl Driver for Local<'_> {
             Some(spec) if MEMORY.contains(&spec.fstype.as_str()) => Storage::Memory,
             Some(_) => Storage::Device,
         })
+    }
+
+    fn is_remote(&self, volume: &Volume) -> Result<bool> {
+        let is_remote = |fstype: &str| REMOTE.iter().any(|kind| fstype == *kind || fstype.starts_with("fuse."));
+        Ok(self.filesystem(volume)?.is_some_and(|spec| is_remote(&spec.fstype)))
     }
 
     fn path(&self, volume: &Volume) -> PathBuf {

@@ -45,6 +45,14 @@ pub trait Driver: std::fmt::Debug {
     /// Stored options that can not be read.
     fn storage(&self, volume: &Volume) -> Result<Storage>;
 
+    /// Whether another machine or a process answers for the content: who only wants to tell something of it must not ask, because it may never answer.
+    ///
+    /// # Errors
+    /// As [`Driver::storage`].
+    fn is_remote(&self, _volume: &Volume) -> Result<bool> {
+        Ok(false)
+    }
+
     /// Where the content is while it is mounted.
     fn path(&self, volume: &Volume) -> PathBuf;
 

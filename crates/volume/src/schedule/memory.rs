@@ -23,13 +23,14 @@ struct Memory {
 }
 
 impl Volumes {
-    /// When the schedule ran last. Where nothing is known of a run, the volume's creation is what counts.
+    /// When the schedule ran last before `now`. Where nothing is known of a run, the volume's creation is what counts. What is in the future was noted
+    /// by a clock that was wrong: it says nothing, or nothing would be due for years.
     #[must_use]
-    pub fn last_run(&self, volume: &Volume, snapshots: &[Snapshot]) -> Time {
+    pub fn last_run(&self, volume: &Volume, snapshots: &[Snapshot], now: Time) -> Time {
         let noted = self.noted_run(&volume.name).unwrap_or(volume.created_at);
         // A crash between the snapshot and the note: the snapshot says it.
-        let taken = snapshots.iter().filter(|snapshot| snapshot.why == Why::Schedule).map(|snapshot| snapshot.created_at).max();
-        taken.map_or(noted, |taken| taken.max(noted))
+        let taken = snapshots.iter().filter(|snapshot| snapshot.why == Why::Schedule).map(|snapshot| snapshot.created_at);
+        taken.chain([noted, volume.created_at]).filter(|moment| *moment <= now).max().unwrap_or(Time::from_nanos(0))
     }
 
     fn noted_run(&self, name: &str) -> Option<Time> {

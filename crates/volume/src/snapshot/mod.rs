@@ -122,6 +122,10 @@ impl Volumes {
     /// There is no such volume.
     pub fn snapshot_method(&self, volume: &str) -> Result<Method> {
         let volume = self.get(volume)?;
+        // What is mounted may be dead, and whoever asks it waits for ever.
+        if self.driver(&volume)?.is_remote(&volume)? {
+            return Ok(Method::Shared);
+        }
         Ok(method::look(&self.path(&volume.name), &self.home(&volume.name)))
     }
 }

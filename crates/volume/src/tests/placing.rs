@@ -203,3 +203,16 @@ fn the_driver_keeps_every_rule_in_every_place() {
         no_loop_is_left(&s);
     }
 }
+
+#[test]
+fn the_size_of_a_removed_image_is_what_the_image_takes() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    sized(&v, "data", &[("size", "24m"), ("fs", "ext4")]);
+    let path = v.mount("data", "c1").unwrap();
+    fill(&path.join("big"), 4 << 20);
+    v.unmount("data", "c1").unwrap();
+    v.remove_as("data", &Removal { keep_nanos: [3600 * 1_000_000_000; 2], ..Removal::default() }).unwrap();
+    let size = v.removed().unwrap()[0].size().unwrap();
+    assert!((4 << 20..=24 << 20).contains(&size), "{size}");
+}

@@ -73,7 +73,8 @@ impl Engine {
     }
 
     fn group_members(&self, wanted: &str) -> Result<Vec<String>> {
-        let all: Vec<Volume> = self.volumes.list()?.into_iter().filter_map(std::result::Result::ok).collect();
+        // One that cannot be read may belong to it: all of them, or none.
+        let all: Vec<Volume> = self.volumes.list()?.into_iter().collect::<std::result::Result<_, _>>()?;
         let of = |fits: &dyn Fn(&Volume) -> bool| -> Vec<String> {
             all.iter().filter(|volume| fits(volume)).map(|volume| volume.name.clone()).collect()
         };

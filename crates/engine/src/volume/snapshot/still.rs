@@ -97,7 +97,7 @@ impl Engine {
     }
 
     /// Those that have a volume's directory by its path on the host.
-    fn writers_by_path(&self, volumes: &[&str]) -> Result<BTreeSet<String>> {
+    pub(in crate::volume) fn writers_by_path(&self, volumes: &[&str]) -> Result<BTreeSet<String>> {
         let homes: Vec<PathBuf> = volumes.iter().filter_map(|volume| Some(self.volumes.path(volume).parent()?.to_owned())).collect();
         let writes = |point: &MountPoint| {
             point.kind == MountType::Bind && point.rw && homes.iter().any(|home| Path::new(&point.source).starts_with(home))
