@@ -3,7 +3,7 @@ import html
 import math
 
 BAR, GAP, LEFT, WIDTH = 16, 26, 190, 760
-COLOURS = {'stead': '#2f7ed8', 'docker': '#8d99a6', 'podman': '#b07aa1', 'cp -a': '#c8963e', 'cp -a --reflink': '#c8963e', 'chown -R': '#c8963e', 'goal': '#4c9f70'}
+COLOURS = {'stead': '#2f7ed8', 'docker': '#8d99a6', 'podman': '#b07aa1', 'cp -a; sync': '#c8963e', 'cp --reflink; sync': '#c8963e', 'chown -R': '#c8963e', 'goal': '#4c9f70'}
 
 
 def people(ms):
