@@ -27,10 +27,11 @@ impl Volumes {
     /// by a clock that was wrong: it says nothing, or nothing would be due for years.
     #[must_use]
     pub fn last_run(&self, volume: &Volume, snapshots: &[Snapshot], now: Time) -> Time {
-        let noted = self.noted_run(&volume.name).unwrap_or(volume.created_at);
+        let is_past = |moment: &Time| *moment <= now;
+        let noted = self.noted_run(&volume.name).filter(is_past).unwrap_or(volume.created_at);
         // A crash between the snapshot and the note: the snapshot says it.
         let taken = snapshots.iter().filter(|snapshot| snapshot.why == Why::Schedule).map(|snapshot| snapshot.created_at);
-        taken.chain([noted, volume.created_at]).filter(|moment| *moment <= now).max().unwrap_or(Time::from_nanos(0))
+        taken.chain([noted]).filter(is_past).max().unwrap_or(Time::from_nanos(0))
     }
 
     fn noted_run(&self, name: &str) -> Option<Time> {
