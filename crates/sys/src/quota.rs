@@ -315,7 +315,11 @@ fn claim(visit: &Visit<'_>, id: u32) -> Result<()> {
     }
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let failed = |e: Errno| Error::new("FS_IOC_FSSETXATTR", visit.path, e);
-    let file = openat(visit.dir, visit.name, flags, Mode::empty()).map_err(failed)?;
+    let file = match openat(visit.dir, visit.name, flags, Mode::empty()) {
+        // The volume may be in use: gone, or something else by now, which was made below the project.
+        Err(Errno::NOENT | Errno::LOOP | Errno::NXIO) => return Ok(()),
+        file => file.map_err(failed)?,
+    };
     set_project(file.as_fd(), id, if kind == FileType::Directory { INHERIT } else { 0 }).map_err(failed)
 }
 

@@ -233,3 +233,25 @@ fn two_databases_never_open_one_volume() {
     s.ok("start second");
     s.eventually("the second recovers", || sql("second", "select count(*) from t").text() == "1000");
 }
+
+#[test]
+fn a_command_that_writes_is_a_writer_too() {
+    let Some(s) = beyond_the_peer("access=") else { return };
+    let file = s.mkdir("here").join("f");
+    std::fs::write(&file, "x").unwrap();
+    let copy = format!("volume cp {} data:/", file.display());
+    for access in ["exclusive", "single-writer"] {
+        s.ok(&format!("run -d --name holder --network none -v data:/d:{access} busybox sleep 600"));
+        let refused = s.fails(1, &copy);
+        assert!(refused.contains("\"holder\"") && refused.contains("'stead stop holder'"), "{access}: {refused}");
+        assert!(!s.data("data").join("f").exists(), "{access}");
+        s.ok("volume ls data:/");
+        s.ok("rm -f holder");
+    }
+    s.ok("volume update --access read-only data");
+    assert!(s.fails(1, &copy).contains("--access shared data"));
+    s.ok("volume update --access shared data");
+    s.ok("run -d --name other --network none -v data:/d busybox sleep 600");
+    s.ok(&copy);
+    assert!(s.data("data").join("f").exists());
+}

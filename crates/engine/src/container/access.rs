@@ -97,6 +97,29 @@ impl Engine {
         }
     }
 
+    /// What a command holds of a volume that it writes to: as a container would that asks for nothing, so that it is no second writer where there is to
+    /// be one, and nobody begins to have the volume for himself meanwhile.
+    ///
+    /// # Errors
+    /// A container has the volume for itself or is its only writer ([`Kind::InUse`], with names); the volume is read-only by itself.
+    pub(crate) fn lease_to_write(&self, name: &str) -> Result<Leases> {
+        let volume = self.volumes.get(name)?;
+        if volume.access == Access::ReadOnly {
+            return Err(Failure::new(Kind::NotAllowed, format!("volume {name} is only read (access=read-only)"))
+                .with_hint(format!("'stead volume update --access shared {name}' lets it be written")));
+        }
+        let asked = Use { key: format!("volume-{}", volume.uuid), is_written: true, ..Use::default() };
+        let refused = match Leases::take(&self.run_root, std::slice::from_ref(&asked))? {
+            Ok(leases) => return Ok(leases),
+            Err(refused) => refused,
+        };
+        let ids = self.store.read(|tx| tx.referrers(VOLUME_KIND, name))?;
+        let users = ids.into_iter().filter_map(|(_, id)| self.container(&id).ok()).filter(|user| self.now(&user.id).is_kept());
+        let mut holders: Vec<String> = users.map(|user| user.name).collect();
+        holders.sort();
+        Err(refusal(&Claim { source: Source::Volume(volume.name), asked }, refused, &holders))
+    }
+
     /// One claim for each thing, however often it is mounted; the strictest counts. Beside them the volumes that are read-only by themselves.
     fn claims(&self, container: &Container) -> Result<(Vec<Claim>, Vec<String>)> {
         let mut claims: BTreeMap<String, Claim> = BTreeMap::new();

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use stead_archive::{Owner, PathStat, ReadOptions, Rebase, WriteOptions, Written};
 use stead_base::Kind;
+use stead_monitor::lease::Leases;
 use stead_mount::names::split_snapshot;
 use stead_volume::Held;
 
@@ -60,7 +61,8 @@ impl Engine {
     /// # Errors
     /// The directory is missing, the archive is refused, the disk is full: what was unpacked before stays, each file whole. A snapshot.
     pub fn volume_archive_put(&self, reference: &str, path: &str, put: &VolumePut, archive: &mut dyn Read) -> Result<Written> {
-        let held = self.hold_for_writing(reference)?;
+        let writing = self.hold_for_writing(reference)?;
+        let held = &writing.held;
         let options = WriteOptions {
             no_overwrite_dir_non_dir: put.no_overwrite_dir_non_dir,
             owner: put.owner.map_or(Owner::Archive, |(uid, gid)| Owner::Fixed(uid, gid)),
@@ -73,9 +75,12 @@ impl Engine {
         Ok(written)
     }
 
-    pub(super) fn hold_for_writing(&self, reference: &str) -> Result<Held> {
+    pub(super) fn hold_for_writing(&self, reference: &str) -> Result<Writing> {
         match split_snapshot(reference) {
-            (name, None) => Ok(self.volumes.hold_to_write(name)?),
+            (name, None) => {
+                let lease = self.lease_to_write(name)?;
+                Ok(Writing { held: self.volumes.hold_to_write(name)?, _lease: lease })
+            }
             (..) => {
                 self.hold_volume(reference)?;
                 Err(Failure::new(Kind::NotAllowed, format!("{reference} is a snapshot: nothing is written to it"))
@@ -83,6 +88,13 @@ impl Engine {
             }
         }
     }
+}
+
+/// A volume that a command writes to.
+pub(super) struct Writing {
+    pub(super) held: Held,
+    /// Whoever is to have it for himself waits, or is waited for.
+    _lease: Leases,
 }
 
 /// An archive on its way out, and the hold on what it is read from.

@@ -106,7 +106,8 @@ impl Engine {
     }
 
     fn merge_into(&self, name: &str, archive: &mut dyn Read) -> Result<ImportReport> {
-        let held = self.hold_for_writing(name)?;
+        let writing = self.hold_for_writing(name)?;
+        let held = &writing.held;
         let aside = self.volumes.aside()?;
         let written = unpack(aside.data(), archive)?;
         let carried = ReadOptions { name: Some(String::new()), ..ReadOptions::default() };
