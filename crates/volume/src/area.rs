@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use stead_sys::durable;
 
 use crate::record::Place;
-use crate::{Result, Volumes, staging};
+use crate::{Error, Result, Volumes, staging};
 
 /// What is being prepared.
 pub(crate) const STAGING: &str = ".staging";
@@ -65,7 +65,7 @@ impl Volumes {
         if own.join(name).symlink_metadata().is_ok() {
             return Ok(own);
         }
-        let pool = self.pool().map_err(|e| e.for_volume(name))?;
+        let pool = self.pool_that_answers().map_err(|e| e.for_volume(name))?;
         Ok(pool.filter(|pool| pool.join(name).symlink_metadata().is_ok()).unwrap_or(own))
     }
 
@@ -76,15 +76,30 @@ impl Volumes {
     pub(crate) fn area_for(&self, place: Place, name: &str) -> Result<PathBuf> {
         match place {
             Place::Directory | Place::Image => Ok(self.root.volumes()),
-            Place::Pool => self.pool().map_err(|e| e.for_volume(name))?.ok_or_else(|| crate::Error::PoolMissing { name: name.to_owned() }),
+            Place::Pool => self.pool().map_err(|e| e.for_volume(name))?.ok_or_else(|| Error::PoolMissing { name: name.to_owned() }),
         }
     }
 
     /// Every area that can be looked at. A pool that can not is named by [`Volumes::list`] and by [`Volumes::recover`].
     pub(crate) fn areas(&self) -> Vec<PathBuf> {
         let mut areas = vec![self.root.volumes()];
-        areas.extend(self.pool().ok().flatten());
+        areas.extend(self.pool_that_answers().ok().flatten());
         areas
+    }
+
+    /// The pool's area, if what is in it can be read: a btrfs whose host was full answers every look with an error.
+    ///
+    /// # Errors
+    /// It can not be mounted or read, and what to do.
+    pub(crate) fn pool_that_answers(&self) -> Result<Option<PathBuf>> {
+        let Some(area) = self.pool()? else { return Ok(None) };
+        let first = std::fs::read_dir(&area).and_then(|mut listing| listing.next().transpose());
+        match first {
+            Ok(_) => Ok(Some(area)),
+            Err(e) => Err(Error::Pool(format!(
+                "it does not answer ({e}): where its host was full, make room there, then 'stead system check --repair' mounts it anew"
+            ))),
+        }
     }
 
     /// What an area makes of its volumes where it is told by nothing else.

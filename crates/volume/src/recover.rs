@@ -202,6 +202,22 @@ impl Volumes {
         Ok(())
     }
 
+    /// What killed commands left in the making goes the way of the trash; what an import had replaced is kept.
+    pub(crate) fn clear_staging(&self) -> Result<()> {
+        if !stead_store::is_ours(&self.root)? {
+            return Ok(());
+        }
+        for area in self.areas().into_iter().filter(|area| staging::is_stale(area, &self.run_root)) {
+            let (paths, _nobody) = staging::litter(&area, &self.run_root)?;
+            for path in paths {
+                if !self.keep_replaced(&path, true)? {
+                    trash::discard(&area, &path)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn inspect_staging(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
         for area in self.areas() {
             let (paths, _nobody) = staging::litter(&area, &self.run_root)?;

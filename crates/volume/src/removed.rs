@@ -126,7 +126,7 @@ impl Volumes {
     /// A directory can not be read.
     pub fn has_trash(&self, now: Time) -> Result<bool> {
         for area in self.areas() {
-            if !trash::is_empty(&area)? {
+            if !trash::is_empty(&area)? || staging::is_stale(&area, &self.run_root) {
                 return Ok(true);
             }
             if names(&area)?.iter().filter_map(|name| until(name)).any(|until| until <= now) {
@@ -224,7 +224,7 @@ impl Volumes {
     /// As there.
     pub fn sweep(&self) -> Result<u64> {
         let mut deleted = 0;
-        let mut failure = None;
+        let mut failure = self.clear_staging().err();
         for area in self.areas() {
             match trash::sweep(&self.root, &area) {
                 Ok(count) => deleted += count,

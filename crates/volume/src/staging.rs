@@ -68,6 +68,12 @@ pub(crate) fn litter(area: &Path, run_root: &RunRoot) -> Result<(Vec<PathBuf>, O
     Ok((listed.into_iter().flatten().flatten().map(|entry| entry.path()).collect(), Some(nobody)))
 }
 
+/// Whether something is staged and nobody lives who does that.
+pub(crate) fn is_stale(area: &Path, run_root: &RunRoot) -> bool {
+    let has_any = std::fs::read_dir(area.join(STAGING)).is_ok_and(|mut listing| listing.next().is_some());
+    has_any && lock_path(run_root).is_ok_and(|path| matches!(Lock::try_exclusive(&path), Ok(Some(_))))
+}
+
 /// Held, nobody begins to stage anything; `None` while somebody does.
 pub(crate) fn nobody(run_root: &RunRoot) -> Result<Option<Lock>> {
     Ok(Lock::exclusive_within(&lock_path(run_root)?, Duration::from_millis(200))?)

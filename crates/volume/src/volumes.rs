@@ -55,7 +55,7 @@ impl Volumes {
         self.finish_renames()?;
         let names = self.names()?;
         // A pool that can not be looked at hides no other volume, and its own are not forgotten.
-        let hidden = self.pool().err().map(|e| self.hidden_by(&e)).transpose()?.unwrap_or_default();
+        let hidden = self.pool_that_answers().err().map(|e| self.hidden_by(&e)).transpose()?.unwrap_or_default();
         let find = |names: &[String]| -> Vec<_> { names.iter().filter_map(|name| self.find(name).transpose()).collect() };
         if names.len() < SHARED_FROM {
             return Ok(find(&names).into_iter().chain(hidden.into_iter().map(Err)).collect());

@@ -216,3 +216,27 @@ fn the_size_of_a_removed_image_is_what_the_image_takes() {
     let size = v.removed().unwrap()[0].size().unwrap();
     assert!((4 << 20..=24 << 20).contains(&size), "{size}");
 }
+
+/// Whatever keeps the pool away, `volume ls` once refused to tell of the volumes that are not in it.
+#[test]
+fn a_pool_that_cannot_be_had_hides_no_other_volume_and_is_not_taken_for_empty() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    v.pool_create(Some(300 << 20), None, false).unwrap();
+    sized(&v, "pooled", &[("pool", "true")]);
+    sized(&v, "plain", &[]);
+    stead_mount::activate::release(&v.run_root, pool::HOLDER, pool::HOLDER).unwrap();
+    let image = s.root().pool_image();
+    stead_sys::durable::rename(&image, &image.with_extension("away")).unwrap();
+    let list = v.list().unwrap();
+    let (good, bad): (Vec<_>, Vec<_>) = list.into_iter().partition(Result::is_ok);
+    assert_eq!(good.into_iter().map(|volume| volume.unwrap().name).collect::<Vec<_>>(), ["plain"]);
+    assert!(bad[0].as_ref().unwrap_err().to_string().contains("pooled"), "{bad:?}");
+    assert!(v.create(named("pooled")).is_err(), "no empty volume takes the place of one that cannot be seen");
+    v.remove("plain", false).unwrap();
+    assert!(v.get("plain").is_err());
+    stead_sys::durable::rename(&image.with_extension("away"), &image).unwrap();
+    assert_eq!(v.list().unwrap().into_iter().map(|volume| volume.unwrap().name).collect::<Vec<_>>(), ["pooled"]);
+    stead_mount::activate::release(&v.run_root, pool::HOLDER, pool::HOLDER).unwrap();
+    no_loop_is_left(&s);
+}

@@ -116,3 +116,22 @@ fn staging_of_the_living_is_left_alone() {
     assert!(!path.exists());
     assert_eq!(sweep(&s.root()).unwrap(), 1);
 }
+
+/// Killed commands left a hundred half-made trees behind them, which nothing took away until somebody asked for a repair.
+#[test]
+fn a_sweep_takes_what_killed_commands_staged_and_nothing_of_the_living() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    let living = staging::Staging::new(&v.root.volumes(), &v.run_root).unwrap();
+    write(&s.root().volumes_staging().join("dead/_data/big"), b"left by a killed command");
+    assert!(!v.has_trash(stead_base::time::Time::now()).unwrap(), "while anybody stages, nobody can tell whose is whose");
+    v.sweep().unwrap();
+    assert!(s.root().volumes_staging().join("dead/_data/big").exists() && living.path().is_dir());
+    drop(living);
+    v.sweep().unwrap();
+    write(&s.root().volumes_staging().join("dead2/_data/big"), b"x");
+    assert!(v.has_trash(stead_base::time::Time::now()).unwrap());
+    v.sweep().unwrap();
+    assert_eq!(names(&s.root().volumes_staging()), [""; 0]);
+    assert_eq!(names(&s.root().volumes_trash()).iter().filter(|name| !name.starts_with('.')).count(), 0);
+}
