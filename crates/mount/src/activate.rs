@@ -218,6 +218,35 @@ pub fn release(run_root: &RunRoot, key: &str, holder: &str) -> Result<(), Activa
     if activation.holders.is_empty() { undo(&record, &activation).map(drop) } else { Ok(()) }
 }
 
+/// Takes the holders off that are dead; with the last one the mount is undone. What the host still uses stays, for [`recover`].
+///
+/// # Errors
+/// The ledger's.
+pub fn release_dead(run_root: &RunRoot, key: &str, is_live: &dyn Fn(&str) -> bool) -> Result<(), ActivateError> {
+    let record = Ledger::new(run_root).lock(key)?;
+    let Some(mut activation) = record.read()? else { return Ok(()) };
+    let before = activation.holders.len();
+    activation.holders.retain(|holder| is_live(holder));
+    if activation.holders.len() != before {
+        record.write(&activation)?;
+    }
+    if !activation.holders.is_empty() {
+        return Ok(());
+    }
+    match undo(&record, &activation) {
+        Ok(_) | Err(ActivateError::Busy { .. } | ActivateError::Foreign { .. }) => Ok(()),
+        Err(other) => Err(other),
+    }
+}
+
+/// The keys of everything the ledger knows.
+///
+/// # Errors
+/// The ledger's.
+pub fn keys(run_root: &RunRoot) -> Result<Vec<String>, ActivateError> {
+    Ok(Ledger::new(run_root).keys()?)
+}
+
 /// Undoes the mount of a record nobody holds, and removes the record. Tells what it found.
 fn undo(record: &Locked, activation: &Activation) -> Result<FindingState, ActivateError> {
     let here = Here::look()?;

@@ -131,8 +131,13 @@ const GET_QUOTA: u32 = (0x0080_0007 << 8) | 2;
 const SET_QUOTA: u32 = (0x0080_0008 << 8) | 2;
 /// `QIF_BLIMITS`.
 const BLOCK_LIMITS: u32 = 1;
+/// A bit that every project of ours has: above what administrators number by hand.
+const OURS: u32 = 0x4000_0000;
 /// `BTRFS_QUOTA_TREE_OBJECTID`, `BTRFS_QGROUP_INFO_KEY`, `BTRFS_QGROUP_LIMIT_KEY`, `BTRFS_FIRST_FREE_OBJECTID`.
 const QUOTA_TREE: u64 = 8;
+/// `BTRFS_QGROUP_STATUS_KEY`, `BTRFS_QGROUP_STATUS_FLAG_ON`.
+const GROUP_STATUS: u32 = 240;
+const STATUS_ON: u64 = 1;
 const GROUP_INFO: u32 = 242;
 const GROUP_LIMIT: u32 = 244;
 const FIRST_FREE: u64 = 256;
@@ -142,14 +147,14 @@ const FIRST_FREE: u64 = 256;
 pub fn limiter(dir: impl AsFd) -> Option<Limiter> {
     let dir = dir.as_fd();
     match statfs::of(dir, Path::new("")).map(|info| info.kind).ok()? {
-        FsKind::Btrfs => btrfs::is_subvolume(dir).then_some(Limiter::Qgroup),
+        FsKind::Btrfs => (btrfs::is_subvolume(dir) && is_counting(dir)).then_some(Limiter::Qgroup),
         FsKind::Ext | FsKind::Xfs => get_quota(dir, 0).is_ok().then_some(Limiter::Project),
         _ => None,
     }
 }
 
 /// Limits what the tree at `dir`, with all that is in it, may hold, in bytes; `None` lifts the limit. A directory that had no project gets a new one,
-/// and so does everything in it. On btrfs quotas are turned on for the file system if they were not.
+/// and so does everything in it. On btrfs quotas have to be on, see [`turn_on`].
 ///
 /// # Errors
 /// `EOPNOTSUPP` where nothing can limit it, else what the kernel says.
@@ -160,6 +165,33 @@ pub fn limit(dir: impl AsFd, bytes: Option<u64>, shown: &Path) -> Result<()> {
         Some(Limiter::Project) => limit_project(dir, bytes, shown),
         None => Err(Error::new("limit", shown, Errno::OPNOTSUPP)),
     }
+}
+
+/// Whether the btrfs that `dir` is on counts what its subvolumes hold. Everything written there costs a little more where it does.
+#[must_use]
+pub fn is_counting(dir: impl AsFd) -> bool {
+    search(dir.as_fd(), GROUP_STATUS, 0).is_some_and(|status| status[2] & STATUS_ON != 0)
+}
+
+/// Makes the whole btrfs that `dir` is on count what its subvolumes hold, and waits until it knows.
+///
+/// # Errors
+/// What the kernel says.
+pub fn turn_on(dir: impl AsFd, shown: &Path) -> Result<()> {
+    let dir = dir.as_fd();
+    let failed = |e: Errno| Error::new("turn quotas on", shown, e);
+    let mut control = Control { command: 1, status: 0 };
+    {
+        // SAFETY: the opcode takes this structure, or nothing.
+        let request = unsafe { Updater::<QUOTA_CTL, _>::new(&mut control) };
+        // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+        unsafe { ioctl::ioctl(dir, request) }
+    }
+    .map_err(failed)?;
+    // SAFETY: the opcode takes this structure, or nothing.
+    let request = unsafe { NoArg::<RESCAN_WAIT>::new() };
+    // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+    unsafe { ioctl::ioctl(dir, request) }.map_err(failed)
 }
 
 /// What the tree at `dir` holds and may hold, as the kernel counts it; `None` where it does not count.
@@ -174,7 +206,7 @@ pub fn usage(dir: impl AsFd) -> Option<Usage> {
             Some(Usage { used, limit })
         }
         Limiter::Project => {
-            let project = project(dir).ok().filter(|project| *project != 0)?;
+            let project = project(dir).ok().filter(|project| project & OURS != 0)?;
             let quota = get_quota(dir, project).ok()?;
             Some(Usage { used: quota.space, limit: (quota.block_hard > 0).then(|| quota.block_hard.saturating_mul(1024)) })
         }
@@ -228,33 +260,11 @@ fn room(name: &CStr) -> [u8; 4088] {
 
 fn limit_subvolume(dir: BorrowedFd<'_>, bytes: Option<u64>) -> io::Result<()> {
     // The group 0/ID of the subvolume the descriptor is of. A limit of all ones is none (`CLEAR_VALUE`).
-    let arguments = || GroupLimit { group: 0, flags: 1, max_referenced: bytes.unwrap_or(u64::MAX), max_exclusive: 0, reserved: [0; 2] };
-    let set = || {
-        // SAFETY: the opcode takes this structure, or nothing.
-        let request = unsafe { Setter::<QGROUP_LIMIT, _>::new(arguments()) };
-        // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
-        unsafe { ioctl::ioctl(dir, request) }
-    };
-    match set() {
-        // Quotas are off (`ENOTCONN`; `EINVAL` before Linux 5.5).
-        Err(Errno::NOTCONN | Errno::INVAL) => {
-            let mut control = Control { command: 1, status: 0 };
-            {
-                // SAFETY: the opcode takes this structure, or nothing.
-                let request = unsafe { Updater::<QUOTA_CTL, _>::new(&mut control) };
-                // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
-                unsafe { ioctl::ioctl(dir, request) }
-            }?;
-            {
-                // SAFETY: the opcode takes this structure, or nothing.
-                let request = unsafe { NoArg::<RESCAN_WAIT>::new() };
-                // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
-                unsafe { ioctl::ioctl(dir, request) }
-            }?;
-            set()
-        }
-        other => other,
-    }
+    let arguments = GroupLimit { group: 0, flags: 1, max_referenced: bytes.unwrap_or(u64::MAX), max_exclusive: 0, reserved: [0; 2] };
+    // SAFETY: the opcode takes this structure, or nothing.
+    let request = unsafe { Setter::<QGROUP_LIMIT, _>::new(arguments) };
+    // SAFETY: what the request holds lives through the call; the kernel may fill it with any bits.
+    unsafe { ioctl::ioctl(dir, request) }
 }
 
 fn subvolume_id(dir: BorrowedFd<'_>) -> io::Result<u64> {
@@ -296,20 +306,29 @@ fn search(dir: BorrowedFd<'_>, kind: u32, group: u64) -> Option<[u64; 3]> {
 fn limit_project(dir: BorrowedFd<'_>, bytes: Option<u64>, shown: &Path) -> Result<()> {
     let failed = |op: &'static str| move |e: Errno| Error::new(op, shown, e);
     let mut id = project(dir).map_err(failed("FS_IOC_FSGETXATTR"))?;
-    if id == 0 || !has_project(dir) {
+    if id & OURS == 0 || !has_project(dir) {
         id = fresh_project(dir, shown)?;
-        set_project(dir, id, INHERIT).map_err(failed("FS_IOC_FSSETXATTR"))?;
-        tree::walk(dir, &mut |visit: &Visit<'_>| claim(visit, id))?;
+        give_project(dir, id, shown)?;
     }
     let blocks = bytes.map_or(0, |bytes| bytes.div_ceil(1024));
     let mut quota = Quota { block_hard: blocks, block_soft: 0, valid: BLOCK_LIMITS, ..Quota::default() };
     quotactl(dir, SET_QUOTA, id, &mut quota).map_err(failed("quotactl"))
 }
 
-/// Gives one file or directory the project. Others (links, devices) have no blocks to count.
+/// Gives a directory, and everything in it, a project.
+fn give_project(dir: BorrowedFd<'_>, id: u32, shown: &Path) -> Result<()> {
+    set_project(dir, id, INHERIT).map_err(|e| Error::new("FS_IOC_FSSETXATTR", shown, e))?;
+    tree::walk(dir, &mut |visit: &Visit<'_>| claim(visit, id))
+}
+
+/// Gives one entry the project. Its directory has it already.
 fn claim(visit: &Visit<'_>, id: u32) -> Result<()> {
     use rustix::fs::{FileType, Mode, OFlags, openat};
     let kind = FileType::from_raw_mode(visit.stat.st_mode);
+    if kind == FileType::Symlink {
+        return claim_link(visit);
+    }
+    // Others (devices, FIFOs, sockets) have no blocks to count, and programs that rename one fall back to making it anew.
     if !matches!(kind, FileType::Directory | FileType::RegularFile) {
         return Ok(());
     }
@@ -323,11 +342,32 @@ fn claim(visit: &Visit<'_>, id: u32) -> Result<()> {
     set_project(file.as_fd(), id, if kind == FileType::Directory { INHERIT } else { 0 }).map_err(failed)
 }
 
+/// A symbolic link can not be opened to be given a project, and one without could not be renamed in the tree any more (`EXDEV`; `ln -s` and
+/// `mv -T` is how programs exchange versions). One that is made anew has the project of its directory, so this one is, and takes the old one's place.
+fn claim_link(visit: &Visit<'_>) -> Result<()> {
+    use rustix::fs::{AtFlags, Gid, Timespec, Timestamps, Uid};
+    let failed = |op: &'static str| move |e: Errno| Error::new(op, visit.path, e);
+    let target = rustix::fs::readlinkat(visit.dir, visit.name, Vec::new()).map_err(failed("readlink"))?;
+    let fresh = format!(".stead-link-{}", crate::durable::unique_name()?);
+    rustix::fs::symlinkat(&target, visit.dir, &fresh).map_err(failed("symlink"))?;
+    let (stat, flags) = (&visit.stat, AtFlags::SYMLINK_NOFOLLOW);
+    let time = |seconds, nanos| Timespec { tv_sec: seconds, tv_nsec: i64::try_from(nanos).unwrap_or(0) };
+    let times =
+        Timestamps { last_access: time(stat.st_atime, stat.st_atime_nsec), last_modification: time(stat.st_mtime, stat.st_mtime_nsec) };
+    let owners = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
+    let done = rustix::fs::chownat(visit.dir, &fresh, owners.0, owners.1, flags)
+        .and_then(|()| rustix::fs::utimensat(visit.dir, &fresh, &times, flags))
+        .and_then(|()| rustix::fs::renameat(visit.dir, &fresh, visit.dir, visit.name));
+    done.map_err(|e| {
+        rustix::fs::unlinkat(visit.dir, &fresh, AtFlags::empty()).ok();
+        failed("rename")(e)
+    })
+}
+
 /// A project that nothing belongs to and nothing limits.
 fn fresh_project(dir: BorrowedFd<'_>, shown: &Path) -> Result<u32> {
     for _ in 0..64 {
-        // Above what administrators number by hand.
-        let id = u32::from_le_bytes(crate::durable::random_bytes::<4>()?) | 0x4000_0000;
+        let id = u32::from_le_bytes(crate::durable::random_bytes::<4>()?) | OURS;
         let taken = get_quota(dir, id).is_ok_and(|quota| quota.space > 0 || quota.inodes > 0 || quota.block_hard > 0);
         if !taken && id != u32::MAX {
             return Ok(id);
@@ -372,3 +412,6 @@ fn quotactl(dir: BorrowedFd<'_>, command: u32, id: u32, quota: &mut Quota) -> io
     let done = unsafe { libc::syscall(libc::SYS_quotactl_fd, dir.as_raw_fd(), command, id, quota) };
     if done < 0 { Err(Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)) } else { Ok(()) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! `volume clone`: a whole new volume, staged, then one rename.
 
 use std::collections::BTreeMap;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use stead_base::time::Time;
@@ -10,8 +11,8 @@ use stead_sys::lock::{self, Lock};
 
 use crate::driver::Storage;
 use crate::error::disk;
-use crate::record::{ANONYMOUS_LABEL, Place, State, Volume};
-use crate::snapshot::{Method, duplicate, duplicate_content, restore, restore_into};
+use crate::record::{ANONYMOUS_LABEL, Place, Quota, State, Volume};
+use crate::snapshot::{Method, duplicate, duplicate_content, open, restore, restore_into};
 use crate::staging::{self, Staging};
 use crate::{Error, Result, Volumes, place, sidecar};
 
@@ -88,6 +89,10 @@ impl Volumes {
         if volume.place == Place::Image {
             return self.fill_image(stage, volume, |data| restore_into(method, snapshot, data).map_err(place::does_not_fit(volume)));
         }
+        if let Some(data) = self.project_first(stage, volume)? {
+            restore_into(method, snapshot, &data).map_err(place::does_not_fit(volume))?;
+            return durable::sync_fs(&data, stage).map_err(disk("restore", &volume.name));
+        }
         restore(method, snapshot, stage).map_err(disk("restore", &volume.name))?;
         self.limit_content(stage, volume)
     }
@@ -97,8 +102,24 @@ impl Volumes {
         if volume.place == Place::Image {
             return self.fill_image(stage, volume, |data| duplicate_content(content, data).map_err(place::does_not_fit(volume)));
         }
+        if let Some(data) = self.project_first(stage, volume)? {
+            duplicate_content(content, &data).map_err(place::does_not_fit(volume))?;
+            return durable::sync_fs(&data, stage).map_err(disk("clone", &volume.name));
+        }
         duplicate(content, stage).map_err(disk("clone", &volume.name))?;
         self.limit_content(stage, volume)
+    }
+
+    /// The empty content of a volume that a project limits: what is made in it afterwards, symbolic links too, has the project from the beginning.
+    fn project_first(&self, stage: &Path, volume: &Volume) -> Result<Option<OwnedFd>> {
+        if volume.limits.quota != Some(Quota::Project)
+            || volume.limits.size.is_none()
+            || self.can_limit(&self.area_of(&volume.name)).is_none()
+        {
+            return Ok(None);
+        }
+        self.make_content(stage, volume)?;
+        open(&stage.join("_data")).map(Some).map_err(disk("clone", &volume.name))
     }
 
     /// Held by whoever clones by way of a snapshot, so that a repair tells it from one that an interrupted clone left.

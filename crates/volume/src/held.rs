@@ -1,13 +1,14 @@
 //! A verb's own hold on a volume, or on a snapshot of one: what lies behind `VOL` or `VOL@SNAP` is there while the guard lives.
 //!
 //! The holder is called `verb-…` and is alive while a lock of that name is held: the kernel gives the lock back when the command dies, and
-//! `system check --repair` takes the holder off.
+//! the next verb that wants the device for itself, or `system check --repair`, takes the holder off.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
+use stead_mount::activate;
 use stead_mount::names::{check_snapshot_name, split_snapshot};
 use stead_sys::durable;
 use stead_sys::lock::{self, Lock};
@@ -126,8 +127,22 @@ impl Volumes {
         Ok(Held { volumes: self.clone(), volume, snapshot: Some(snapshot.to_owned()), path, root, holder: None, _writes: None })
     }
 
-    /// Removes the locks of verbs that were killed. They hold nothing; they are only names.
+    /// Takes killed verbs off what they held of a volume's device: it is not in use because of them.
+    pub(crate) fn let_dead_verbs_go(&self, key: &str) -> Result<()> {
+        // Of containers only the engine knows; its repair asks for them.
+        let is_live = |holder: &str| !holder.starts_with(VERB) || self.verb_is_alive(holder).unwrap_or(true);
+        Ok(activate::release_dead(&self.run_root, key, &is_live)?)
+    }
+
+    /// Undoes what killed verbs mounted for themselves (an image that was being filled), and removes their locks. Those hold nothing; they are only
+    /// names.
     pub(crate) fn forget_dead_verbs(&self) {
+        for key in activate::keys(&self.run_root).unwrap_or_default() {
+            if self.verb_is_alive(&key) == Some(false) && key.starts_with(VERB) {
+                // What can not be undone is found by the repair of the mounts.
+                self.let_dead_verbs_go(&key).ok();
+            }
+        }
         let listed = std::fs::read_dir(self.run_root.locks());
         for entry in listed.into_iter().flatten().flatten() {
             if entry.file_name().as_encoded_bytes().starts_with(VERB.as_bytes())

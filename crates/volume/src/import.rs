@@ -1,12 +1,13 @@
 //! `volume import`: the content of a volume exchanged for another, whole, in one step.
 //!
-//! The new content is made in `.staging/UUID/_data` and is durable when the two change places by one RENAME_EXCHANGE. What was in the
+//! The new content is made in `.staging/UUID/_data` (of a volume with a file system of its own: in a new `image` there, mounted on it) and is durable
+//! when the two change places by one RENAME_EXCHANGE. What was in the
 //! volume is then in the staging directory, and goes from there to the removed volumes. Until it is there, `replacing.json` beside it
 //! says what it is: a crash between the two leaves what [`Volumes::repair`] brings to the same place.
 
 use std::fs::File;
 use std::os::fd::{BorrowedFd, OwnedFd};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, StatxFlags};
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,8 @@ use stead_sys::{durable, tree};
 
 use crate::driver::Storage;
 use crate::error::disk;
-use crate::record::{State, Volume};
+use crate::place::{Filling, IMAGE};
+use crate::record::{Place, State, Volume};
 use crate::remove::mount_below;
 use crate::removed::Leaving;
 use crate::rollback::exchange;
@@ -35,7 +37,7 @@ const NO_CONTENT: [&std::ffi::CStr; 1] = [c"lost+found"];
 struct Note {
     version: u32,
     name: String,
-    /// The new content's directory: while it is still in the staging directory, nothing was exchanged.
+    /// The new content's directory, or image: while it is still in the staging directory, nothing was exchanged.
     inode: u64,
     born_nanos: i128,
     keep_nanos: i128,
@@ -49,6 +51,8 @@ pub struct Importing {
     volume: Volume,
     replace: bool,
     data: OwnedFd,
+    /// Unmounted before the staging directory goes.
+    filling: Option<Filling>,
     stage: Option<Staging>,
 }
 
@@ -70,29 +74,36 @@ impl Volumes {
         let volume = self.get(name)?;
         self.check_importable(&volume, replace)?;
         let stage = Staging::new(&self.area_of(name), &self.run_root)?;
-        self.make_content(stage.path(), &volume)?;
+        let filling = self.begin_image(stage.path(), &volume)?;
         let data = open(&stage.path().join("_data")).map_err(disk("import", name))?;
-        Ok(Importing { volumes: self.clone(), volume, replace, data, stage: Some(stage) })
+        Ok(Importing { volumes: self.clone(), volume, replace, data, filling, stage: Some(stage) })
+    }
+
+    fn holds_content(&self, volume: &Volume) -> Result<bool> {
+        let path = self.path(&volume.name);
+        // Of its own file system nothing is seen before it is mounted.
+        let holder = self.hold_for_reading(volume)?;
+        let is_empty = match File::open(&path) {
+            Ok(data) => tree::is_empty_but(&data, &NO_CONTENT, &path).map_err(Error::from),
+            Err(_) => Ok(true),
+        };
+        self.let_go(volume, holder);
+        is_empty.map(|is_empty| !is_empty)
     }
 
     fn check_importable(&self, volume: &Volume, replace: bool) -> Result<()> {
         let name = &volume.name;
-        if self.driver(volume)?.storage(volume)? != Storage::Directory {
+        if volume.place != Place::Image && self.driver(volume)?.storage(volume)? != Storage::Directory {
             return Err(Error::NotInPlace { act: "import", name: name.clone() });
         }
         if self.is_interrupted(name) {
             self.finish_left_over(name)?;
         }
-        let path = self.path(name);
-        let is_empty = match File::open(&path) {
-            Ok(data) => tree::is_empty_but(&data, &NO_CONTENT, &path)?,
-            Err(_) => true,
-        };
-        match (is_empty, replace) {
-            (true, _) => Ok(()),
-            (false, false) => Err(Error::NotEmpty { name: name.clone() }),
-            (false, true) if volume.protected => Err(Error::Protected { name: name.clone() }),
-            (false, true) => Ok(()),
+        match (self.holds_content(volume)?, replace) {
+            (false, _) => Ok(()),
+            (true, false) => Err(Error::NotEmpty { name: name.clone() }),
+            (true, true) if volume.protected => Err(Error::Protected { name: name.clone() }),
+            (true, true) => Ok(()),
         }
     }
 
@@ -100,7 +111,7 @@ impl Volumes {
     pub(crate) fn keep_replaced(&self, staged: &Path, repair: bool) -> Result<bool> {
         let Ok(bytes) = std::fs::read(staged.join(NOTE)) else { return Ok(false) };
         let Ok(note) = serde_json::from_slice::<Note>(&bytes) else { return Ok(false) };
-        if identity(&staged.join("_data"))? == Some((note.inode, note.born_nanos)) {
+        if identity(&content_of(staged))? == Some((note.inode, note.born_nanos)) {
             return Ok(false);
         }
         if repair {
@@ -146,18 +157,27 @@ impl Importing {
         let now = volumes.settled(&name)?.filter(|now| now.uuid == self.volume.uuid).ok_or_else(gone)?;
         let _no_writers = volumes.keep_writers_out(&name)?;
         volumes.check_importable(&now, self.replace)?;
-        if let Some(at) = mount_below(&volumes.path(&name))? {
-            return Err(Error::Mounted { name, at }.into());
-        }
         let failed = disk("import", &name);
         let Some(staged) = self.stage.as_ref().map(|stage| stage.path().to_path_buf()) else { return Err(gone().into()) };
-        rustix::fs::fsync(&self.data).map_err(|e| failed(stead_sys::Error::new("fsync", &staged, e)))?;
+        if let Some(filling) = self.filling.take() {
+            // A descriptor of ours would keep it busy.
+            self.data = open(&staged).map_err(&failed)?;
+            filling.finish()?;
+        } else if now.place != Place::Image {
+            rustix::fs::fsync(&self.data).map_err(|e| failed(stead_sys::Error::new("fsync", &staged, e)))?;
+        }
+        let _unmounted = volumes.keep_unmounted(&now)?;
+        if let Some(at) = mount_below(&volumes.path(&name))? {
+            return Err(Error::Mounted { name: name.clone(), at }.into());
+        }
         let note = if self.replace { Some(prepare(&staged, &now, how)?) } else { None };
-        let (ours, theirs) = (staged.join("_data"), volumes.path(&name));
+        let is_image = now.place == Place::Image;
+        let (ours, theirs) = (content_of(&staged), volumes.home(&name).join(if is_image { IMAGE } else { "_data" }));
         volumes.store.publish(|tx| {
             let ids: Vec<String> = tx.referrers(Volume::KIND, &name)?.into_iter().map(|(_, id)| id).collect();
             users(&ids)?;
-            exchange(&ours, &theirs).map_err(&failed)?;
+            let exchanged = if is_image { durable::rename_exchange(&ours, &theirs) } else { exchange(&ours, &theirs) };
+            exchanged.map_err(&failed)?;
             Ok::<_, E>(())
         })?;
         // From here on the volume has its new content, and what is in the staging directory is not ours to lose.
@@ -181,7 +201,7 @@ impl Importing {
 /// What will be beside the old content when it is in the staging directory: the description of a volume that can be had back, and the note.
 fn prepare(staged: &Path, volume: &Volume, how: &Removal) -> Result<Note> {
     let failed = disk("import", &volume.name);
-    let (inode, born_nanos) = identity(&staged.join("_data"))?.unwrap_or_default();
+    let (inode, born_nanos) = identity(&content_of(staged))?.unwrap_or_default();
     // Another volume than the one that stays.
     let old = Volume { uuid: durable::unique_name()?, ..volume.clone() };
     sidecar::write(staged, &old)?;
@@ -190,6 +210,12 @@ fn prepare(staged: &Path, volume: &Volume, how: &Removal) -> Result<Note> {
     let bytes = serde_json::to_vec_pretty(&note).unwrap_or_default();
     durable::replace_file(&staged.join(NOTE), &bytes, 0o600).map_err(failed)?;
     Ok(note)
+}
+
+/// What changes places, in a staged directory: the image where there is one.
+fn content_of(staged: &Path) -> PathBuf {
+    let image = staged.join(IMAGE);
+    if image.symlink_metadata().is_ok() { image } else { staged.join("_data") }
 }
 
 /// Which directory it is: the inode alone is the same for every subvolume of btrfs.

@@ -16,6 +16,7 @@ mod fill;
 mod held;
 mod import;
 mod io;
+mod limit;
 mod place;
 pub mod pool;
 mod populate;

@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use stead_base::size;
 use stead_mount::local::{LocalOptions, Quota as HostQuota, local_options, mount_of};
 use stead_mount::{FilesystemSpec, activate};
-use stead_sys::quota::{self, Limiter};
-use stead_sys::{btrfs, durable, xattr};
+use stead_sys::{durable, xattr};
 
 use crate::error::{disk, is_full};
+use crate::held::Holder;
 use crate::pool::{lengthen, make_filesystem, no_copy_on_write};
 use crate::record::{Extend, ImageFs, LOCAL, Limits, Place, Quota, Volume};
 use crate::snapshot::{fresh_data, open};
@@ -71,7 +71,7 @@ impl Volumes {
         let area = self.area_for(place, name)?;
         let extend = options.place.auto_extend.map(|extend| Extend { percent: extend.percent, max: extend.max });
         let Some(bytes) = options.size else { return Ok((place, unsized_limits)) };
-        let quota = match (fs, can_limit(&area)) {
+        let quota = match (fs, self.can_limit(&area)) {
             (Some(fs), _) => Quota::Image { fs },
             (None, Some(quota)) => quota,
             (None, None) => Quota::Image { fs: ImageFs::default() },
@@ -98,18 +98,12 @@ impl Volumes {
         }
         let data = fresh_data(stage).map_err(&failed)?;
         if let Some(bytes) = volume.limits.size {
-            quota::limit(&data, Some(bytes), stage).map_err(&failed)?;
+            let is_limited = self.limit(&data, stage, Some(bytes)).map_err(&failed)?;
+            if !is_limited {
+                return Err(failed(stead_sys::Error::new("limit", stage, rustix::io::Errno::OPNOTSUPP)));
+            }
         }
         rustix::fs::fsync(&data).map_err(|e| failed(stead_sys::Error::new("fsync", stage, e)))
-    }
-
-    /// Limits content that was put in place by other means (restored, duplicated).
-    pub(crate) fn limit_content(&self, stage: &Path, volume: &Volume) -> Result<()> {
-        let Some(bytes) = volume.limits.size.filter(|_| volume.place != Place::Image) else { return Ok(()) };
-        let failed = disk("limit", &volume.name);
-        let data = open(&stage.join("_data")).map_err(&failed)?;
-        quota::limit(&data, Some(bytes), stage).map_err(&failed)?;
-        durable::sync_fs(&data, stage).map_err(&failed)
     }
 
     /// Makes the image of a volume in its staged directory and lets `fill` put content into it. When this returns it is flushed and unmounted.
@@ -119,22 +113,49 @@ impl Volumes {
         volume: &Volume,
         fill: impl FnOnce(&OwnedFd) -> Result<(), E>,
     ) -> Result<(), E> {
+        let Some(filling) = self.begin_image(stage, volume)? else { return Ok(()) };
+        fill(&open(&filling.data).map_err(disk("fill", &volume.name))?)?;
+        Ok(filling.finish()?)
+    }
+
+    /// Makes the image of a volume in its staged directory and mounts it there.
+    pub(crate) fn begin_image(&self, stage: &Path, volume: &Volume) -> Result<Option<Filling>> {
         self.make_content(stage, volume)?;
-        let Some(spec) = filesystem(volume, stage) else { return Ok(()) };
+        let Some(spec) = filesystem(volume, stage) else { return Ok(None) };
         let (data, holder) = (stage.join("_data"), self.verb_holder()?);
         // Not the volume's key: who uses the volume meanwhile (a rollback is being prepared) must get its own image, not this one.
         let key = holder.name();
-        activate::activate(&self.run_root, key, &mount_of(&spec, &data), &data, key).map_err(Error::from)?;
-        let failed = disk("fill", &volume.name);
-        let filled = || {
-            no_lost_and_found(&data).map_err(&failed)?;
-            let root = open(&data).map_err(&failed)?;
-            fill(&root)?;
-            Ok(durable::sync_fs(&root, &data).map_err(&failed)?)
-        };
-        let done = filled();
-        activate::release(&self.run_root, key, key).map_err(Error::from)?;
-        done
+        activate::activate(&self.run_root, key, &mount_of(&spec, &data), &data, key)?;
+        let filling = Filling { volumes: self.clone(), name: volume.name.clone(), data, holder: Some(holder) };
+        no_lost_and_found(&filling.data).map_err(disk("fill", &volume.name))?;
+        Ok(Some(filling))
+    }
+}
+
+/// A new image that is mounted on `_data` beside it while this lives.
+#[derive(Debug)]
+pub(crate) struct Filling {
+    volumes: Volumes,
+    name: String,
+    data: PathBuf,
+    holder: Option<Holder>,
+}
+
+impl Filling {
+    /// Flushes and unmounts it. Nobody may have anything in it open.
+    pub(crate) fn finish(mut self) -> Result<()> {
+        let failed = disk("fill", &self.name);
+        durable::sync_fs(&open(&self.data).map_err(&failed)?, &self.data).map_err(&failed)?;
+        self.holder.take().map_or(Ok(()), |holder| Ok(activate::release(&self.volumes.run_root, holder.name(), holder.name())?))
+    }
+}
+
+impl Drop for Filling {
+    fn drop(&mut self) {
+        if let Some(holder) = self.holder.take() {
+            // What can not be unmounted now is in the ledger without a living holder.
+            activate::release(&self.volumes.run_root, holder.name(), holder.name()).ok();
+        }
     }
 }
 
@@ -155,16 +176,6 @@ pub(crate) fn no_lost_and_found(data: &Path) -> Result<(), stead_sys::Error> {
         }
         Err(e) => Err(stead_sys::Error::new("rmdir", data.join("lost+found"), e)),
     }
-}
-
-/// What limits what lies in this area without a file system of its own.
-fn can_limit(area: &Path) -> Option<Quota> {
-    let there = area.ancestors().find(|dir| dir.is_dir()).unwrap_or(area);
-    let dir = open(there).ok()?;
-    if btrfs::is_btrfs(&dir) {
-        return Some(Quota::Qgroup);
-    }
-    (quota::limiter(&dir) == Some(Limiter::Project)).then_some(Quota::Project)
 }
 
 fn plain(data: &Path) -> Result<(), stead_sys::Error> {

@@ -136,6 +136,7 @@ impl Volumes {
                 found("its removal, or that it is back, was interrupted".to_owned(), repair);
             }
         }
+        self.inspect_limit(name, repair, findings)?;
         self.inspect_snapshots(name, repair, findings)?;
         let mut found = |problem: String, repaired: bool| findings.push(Finding { subject: name.to_owned(), problem, repaired });
         for litter in durable::temporaries(&self.home(name))? {

@@ -34,7 +34,13 @@ impl Volumes {
     pub fn resize(&self, name: &str, bytes: Option<u64>) -> Result<Volume> {
         self.get(name)?;
         let _lock = self.lock(name)?;
-        let mut volume = self.settled(name)?.ok_or_else(|| Error::NotFound { name: name.to_owned() })?;
+        let volume = self.settled(name)?.ok_or_else(|| Error::NotFound { name: name.to_owned() })?;
+        self.resize_locked(volume, bytes)
+    }
+
+    /// The same under the volume's lock.
+    pub(crate) fn resize_locked(&self, mut volume: Volume, bytes: Option<u64>) -> Result<Volume> {
+        let name = &volume.name.clone();
         match (volume.place == Place::Image, bytes) {
             (true, None) => {
                 return Err(Error::CannotLimit {
@@ -43,7 +49,7 @@ impl Volumes {
                 });
             }
             (true, Some(bytes)) => self.grow_image(&volume, bytes)?,
-            (false, _) => self.limit_in_place(&volume, bytes)?,
+            (false, _) => self.limit_in_place(&mut volume, bytes)?,
         }
         volume.limits.size = bytes;
         match bytes {
@@ -55,24 +61,30 @@ impl Volumes {
         Ok(volume)
     }
 
-    fn limit_in_place(&self, volume: &Volume, bytes: Option<u64>) -> Result<()> {
-        let name = &volume.name;
+    fn limit_in_place(&self, volume: &mut Volume, bytes: Option<u64>) -> Result<()> {
+        let (name, home) = (volume.name.clone(), self.home(&volume.name));
+        let name = &name;
         let cannot = |why| Error::CannotLimit { name: name.clone(), why };
         if self.driver(volume)?.storage(volume)? != crate::driver::Storage::Directory {
             return Err(cannot("its device has the size it has"));
         }
         let data = open(&self.path(name)).map_err(disk("resize", name))?;
-        if quota::limiter(&data).is_none() {
-            return Err(cannot(
-                "nothing here limits a plain directory; make a volume with --size and copy it there with 'stead volume cp'",
-            ));
-        }
+        let nothing =
+            || cannot("nothing here limits a plain directory; make a volume with --size and copy it there with 'stead volume cp'");
+        let quota = self.can_limit(&self.area_of(name)).ok_or_else(nothing)?;
         if let (Some(bytes), Some(usage)) = (bytes, quota::usage(&data))
             && usage.used > bytes
         {
             return Err(Error::CannotShrink { name: name.clone(), why: format!("it holds {}", size::human_binary(usage.used)) });
         }
-        quota::limit(&data, bytes, &self.path(name)).map_err(disk("resize", name))?;
+        if volume.limits.quota != Some(quota) {
+            // Known before it is done: what is set and not said is found by a repair.
+            volume.limits.quota = Some(quota);
+            sidecar::write(&home, volume)?;
+        }
+        if !self.limit(&data, &home, bytes).map_err(disk("resize", name))? {
+            return Err(nothing());
+        }
         durable::sync_fs(&data, &self.path(name)).map_err(disk("resize", name))
     }
 

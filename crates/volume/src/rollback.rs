@@ -37,6 +37,9 @@ impl Volumes {
         if self.driver(&volume)?.storage(&volume)? != Storage::Directory && volume.place != Place::Image {
             return Err(Error::OnDevice { name: name.to_owned(), snapshot: snapshot.to_owned() }.into());
         }
+        if volume.place == Place::Image {
+            self.let_dead_verbs_go(&key(&volume))?;
+        }
         if let Some(at) = mount_below(&self.path(name))? {
             return Err(Error::Mounted { name: name.to_owned(), at }.into());
         }
@@ -67,6 +70,7 @@ impl Volumes {
         if volume.place != Place::Image {
             return Ok(None);
         }
+        self.let_dead_verbs_go(&key(volume))?;
         let barred = activate::bar(&self.run_root, &key(volume))?;
         barred.map(Some).ok_or_else(|| Error::Mounted { name: volume.name.clone(), at: self.path(&volume.name) })
     }

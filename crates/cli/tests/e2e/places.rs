@@ -25,6 +25,11 @@ fn nothing_is_left(s: &Sandbox) {
     s.eventually("no loop device of ours is left", || loops_below(s.root()).is_empty());
 }
 
+/// Quotas are on for a btrfs because whoever looks after the machine wants them.
+fn count_from_now_on(disk: &Disk) {
+    Command::new("btrfs").args(["quota", "enable"]).arg(disk.path()).run().ok();
+}
+
 /// What `dd` in a container says of a file of so many MiB.
 fn write_in_container(s: &Sandbox, volume: &str, mib: u32) -> stead_testkit::Output {
     s.x(&format!("run --rm -v {volume}:/d busybox sh -c 'dd if=/dev/zero of=/d/f bs=1M count={mib} && sync'"))
@@ -103,10 +108,17 @@ fn a_full_volume_is_full_and_nothing_else_is() {
     if is_peer() {
         return;
     }
-    for (fs, place, quota) in
-        [(Fs::Ext4, "", "image (ext4)"), (Fs::Xfs, "", "image (ext4)"), (Fs::Btrfs, "", "qgroup"), (Fs::Ext4, "-o pool ", "qgroup")]
-    {
+    for (fs, place, quota) in [
+        (Fs::Ext4, "", "image (ext4)"),
+        (Fs::Xfs, "", "image (ext4)"),
+        (Fs::Btrfs, "", "image (ext4)"),
+        (Fs::Btrfs, "", "qgroup"),
+        (Fs::Ext4, "-o pool ", "qgroup"),
+    ] {
         let disk = Disk::new(fs, 900);
+        if fs == Fs::Btrfs && quota == "qgroup" {
+            count_from_now_on(&disk);
+        }
         let s = Sandbox::on(STEAD, disk.path()).with(&["busybox"]);
         if !place.is_empty() {
             s.ok("system pool create --size 500m");
@@ -134,6 +146,10 @@ fn a_full_volume_is_full_and_nothing_else_is() {
         if !place.is_empty() {
             s.ok("system pool rm");
         }
+        if fs == Fs::Btrfs && quota != "qgroup" {
+            let asked = Command::new("btrfs").args(["qgroup", "show"]).arg(disk.path()).run();
+            assert!(asked.code != 0, "a size turns on no quotas for everybody else: {asked}");
+        }
         nothing_is_left(&s);
     }
 }
@@ -144,6 +160,7 @@ fn levels_are_told_once_and_what_may_grow_grows() {
         return;
     }
     let disk = Disk::new(Fs::Btrfs, 500);
+    count_from_now_on(&disk);
     let s = Sandbox::on(STEAD, disk.path());
     s.ok("volume create --size 40m data");
     s.ok("volume create --size 40m --auto-extend 50%,max=50m growing");
@@ -218,6 +235,9 @@ fn sized_create_and_resize_killed() {
     }
     for (fs, create) in [(Fs::Ext4, "--size=24m"), (Fs::Btrfs, "--size=24m")] {
         let disk = Disk::new(fs, 500);
+        if fs == Fs::Btrfs {
+            count_from_now_on(&disk);
+        }
         let s = Sandbox::on(STEAD, disk.path());
         // The first volume of a root makes more than itself.
         s.ok(&format!("volume create {create} first"));

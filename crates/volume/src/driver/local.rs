@@ -79,6 +79,12 @@ impl Driver for Local<'_> {
         if self.storage(volume)? == Storage::Directory {
             return Ok(true);
         }
-        Ok(activate::holders(&self.volumes.run_root, &place::key(volume))?.is_empty())
+        let key = place::key(volume);
+        let holders = activate::holders(&self.volumes.run_root, &key)?;
+        if holders.iter().all(|holder| self.volumes.verb_is_alive(holder) == Some(false)) {
+            self.volumes.let_dead_verbs_go(&key)?;
+            return Ok(true);
+        }
+        Ok(false)
     }
 }

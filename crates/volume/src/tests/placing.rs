@@ -109,6 +109,142 @@ fn a_volume_of_its_own_file_system_is_snapshotted_cloned_and_rolled_back() {
     no_loop_is_left(&s);
 }
 
+/// As a verb that was killed leaves it: its name in the ledger, its mount, and a lock that nobody holds.
+fn killed_verb(v: &Volumes, s: &Sandbox, name: &str) {
+    v.mount(name, "verb-killed").unwrap();
+    write(&s.0.join("run/locks/verb-killed"), b"");
+}
+
+#[test]
+fn what_a_killed_verb_held_is_free_for_the_next() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    sized(&v, "data", &[("size", "24m")]);
+    let taken = |name: &str| {
+        let request = SnapshotRequest { volume: "data".to_owned(), name: Some(name.to_owned()), ..Default::default() };
+        v.snapshot_begin(&request).unwrap().publish().unwrap();
+    };
+    taken("s");
+    killed_verb(&v, &s, "data");
+    v.rollback("data", "s", |_| Ok::<_, Error>(())).unwrap();
+    killed_verb(&v, &s, "data");
+    v.resize("data", Some(32 << 20)).unwrap();
+    killed_verb(&v, &s, "data");
+    v.rename("data", "other", |_, _| Ok::<_, Error>(())).unwrap();
+    killed_verb(&v, &s, "other");
+    // A living one, and a container, are in nobody's way of being seen.
+    let held = v.hold("other").unwrap();
+    assert!(matches!(v.remove("other", false).unwrap_err(), Error::Mounted { .. }));
+    drop(held);
+    v.mount("other", "0123456789ab").unwrap();
+    assert!(matches!(v.remove("other", false).unwrap_err(), Error::Mounted { .. }), "a container's is not touched");
+    v.repair().unwrap();
+    assert!(names(&s.data("other", "")).is_empty() && loops_of(&s) == 1, "still mounted");
+    v.unmount("other", "0123456789ab").unwrap();
+    v.remove("other", false).unwrap();
+    no_loop_is_left(&s);
+}
+
+#[test]
+fn an_image_that_a_killed_verb_was_filling_is_swept() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    let volume = sized(&v, "data", &[("size", "24m")]);
+    let stage = staging::Staging::new(&s.root().volumes(), &v.run_root).unwrap();
+    let filling = v.begin_image(stage.path(), &volume).unwrap().unwrap();
+    write(&stage.path().join("_data/f"), b"x");
+    assert!(v.repair().unwrap().is_empty(), "it is at work");
+    assert_eq!(std::fs::read(stage.path().join("_data/f")).unwrap(), b"x", "and keeps its mount");
+    // Killed: the locks go, the mount and the directory stay.
+    let lock = names(&s.0.join("run/locks")).into_iter().find(|name| name.starts_with("verb-")).unwrap();
+    std::fs::remove_file(s.0.join("run/locks").join(&lock)).unwrap();
+    std::mem::forget(filling);
+    stage.leave();
+    let found = v.repair().unwrap();
+    assert!(found.iter().all(|finding| finding.repaired) && !found.is_empty(), "{found:?}");
+    v.sweep().unwrap();
+    no_loop_is_left(&s);
+    assert!(names(&s.root().volumes().join(".trash")).iter().all(|name| name.starts_with('.')), "nothing is stuck in the trash");
+}
+
+#[test]
+fn new_content_is_imported_into_a_file_system_of_its_own() {
+    for fs in [("ext4", "24m"), ("xfs", "320m")] {
+        let s = Sandbox::new();
+        let v = s.volumes();
+        sized(&v, "data", &[("size", fs.1), ("fs", fs.0)]);
+        let day = |days: i128| Removal { force: false, keep_nanos: [days * 86_400_000_000_000; 2], why: "test".to_owned() };
+        let import = |text: &str, replace: bool| {
+            let mut importing = v.import_begin("data", replace)?;
+            std::fs::write(Path::new(&format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(importing.data()))).join("f"), text)
+                .unwrap();
+            // One that is refused at the end can be tried again.
+            importing.publish(&day(1), |_| Err(Error::NotFound { name: "refused".to_owned() })).unwrap_err();
+            importing.publish(&day(1), |_| Ok::<_, Error>(()))
+        };
+        assert_eq!(import("one", false).unwrap().replaced, None);
+        assert!(matches!(v.import_begin("data", false).unwrap_err(), Error::NotEmpty { .. }));
+        let kept = import("two", true).unwrap().replaced.unwrap();
+        let held = v.hold("data").unwrap();
+        assert_eq!(std::fs::read(held.path().join("f")).unwrap(), b"two");
+        assert!(matches!(import("three", true).unwrap_err(), Error::Mounted { .. }), "somebody has it mounted");
+        drop(held);
+        let old = v.removed().unwrap().into_iter().find(|one| one.id == kept).unwrap();
+        v.undelete(&old.id, Some("old")).unwrap();
+        let held = v.hold("old").unwrap();
+        assert_eq!(std::fs::read(held.path().join("f")).unwrap(), b"one");
+        drop(held);
+        assert!(v.recover().unwrap().is_empty());
+        no_loop_is_left(&s);
+    }
+}
+
+#[test]
+fn the_kernels_limit_is_put_right_and_a_killed_resize_finished() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    v.pool_create(Some(400 << 20), None, false).unwrap();
+    sized(&v, "grouped", &[("pool", ""), ("size", "32m")]);
+    sized(&v, "file", &[("size", "24m")]);
+    assert!(v.recover().unwrap().is_empty());
+    let data = File::open(v.path("grouped")).unwrap();
+    let limit = || stead_sys::quota::usage(&data).map(|usage| usage.limit.unwrap());
+    let only = |findings: Vec<Finding>, name: &str| match &findings[..] {
+        [one] if one.subject == name => (one.problem.clone(), one.repaired),
+        other => panic!("{name}: {other:?}"),
+    };
+    stead_sys::quota::limit(&data, Some(64 << 20), Path::new("x")).unwrap();
+    assert_eq!(only(v.recover().unwrap(), "grouped"), ("it may hold 32MiB, and the kernel lets it hold 64MiB".to_owned(), false));
+    assert_eq!(limit(), Some(64 << 20), "a look changes nothing");
+    assert!(only(v.repair().unwrap(), "grouped").1);
+    assert_eq!(limit(), Some(32 << 20));
+    sh("btrfs", &["quota", "disable", s.root().pool_mount().to_str().unwrap()]);
+    assert!(only(v.recover().unwrap(), "grouped").0.contains("nothing counts"));
+    assert!(only(v.repair().unwrap(), "grouped").1);
+    assert_eq!(limit(), Some(32 << 20), "the pool is ours, and counts again");
+    assert!(v.recover().unwrap().is_empty());
+    drop(data);
+
+    // Killed between the file and the sidecar.
+    let image = s.root().volume("file").join("image");
+    File::options().write(true).open(&image).unwrap().set_len(40 << 20).unwrap();
+    assert!(!only(v.recover().unwrap(), "file").1);
+    assert!(only(v.repair().unwrap(), "file").1);
+    assert_eq!(v.get("file").unwrap().limits.size, Some(40 << 20));
+    let path = v.mount("file", "c1").unwrap();
+    assert!(fill(&path.join("big"), 100 << 20) > 28 << 20, "its file system has grown");
+    v.unmount("file", "c1").unwrap();
+    for name in ["grouped", "file"] {
+        v.remove(name, false).unwrap();
+    }
+    for kept in v.removed().unwrap() {
+        v.forget(&kept).unwrap();
+    }
+    v.sweep().unwrap();
+    v.pool_remove().unwrap();
+    no_loop_is_left(&s);
+}
+
 #[test]
 fn an_image_fills_a_volume_of_its_own_file_system() {
     let s = Sandbox::new();
