@@ -40,6 +40,14 @@ pub enum ActivateError {
         /// The directory.
         on: PathBuf,
     },
+    /// What the key names is mounted somewhere else: two that take themselves for the same. Nothing was mounted.
+    #[error("{} cannot be mounted: the same is mounted on {}", on.display(), other.display())]
+    Elsewhere {
+        /// The directory.
+        on: PathBuf,
+        /// Where it is mounted.
+        other: PathBuf,
+    },
     /// Another mount covers the directory; it is not touched.
     #[error("{} is mounted by somebody else", on.display())]
     Foreign {
@@ -55,7 +63,7 @@ impl ActivateError {
             Self::Ledger(error) => error.kind(),
             Self::Mount { .. } => Kind::Invalid,
             Self::Busy { .. } => Kind::InUse,
-            Self::Foreign { .. } => Kind::Conflict,
+            Self::Elsewhere { .. } | Self::Foreign { .. } => Kind::Conflict,
         }
     }
 }
@@ -114,6 +122,10 @@ pub fn activate(run_root: &RunRoot, key: &str, mount: &Mount, on: &Path, holder:
     let mut activation = current(&record, &here)?.unwrap_or_else(|| Activation::new(key, mount, on));
     let entries = table()?;
     if activation.find(&entries, &here).is_some() {
+        // Who is told that it is done writes to what is below otherwise.
+        if !is_same(on, &activation.on) {
+            return Err(ActivateError::Elsewhere { on: on.to_owned(), other: activation.on });
+        }
         if activation.holders.insert(holder.to_owned()) {
             record.write(&activation)?;
         }
@@ -139,6 +151,13 @@ pub fn activate(run_root: &RunRoot, key: &str, mount: &Mount, on: &Path, holder:
     };
     activation.made = Some(here.made(id));
     Ok(record.write(&activation)?)
+}
+
+/// Whether two paths lead to one directory; a root may be reached by several names.
+fn is_same(on: &Path, other: &Path) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    let identity = |path: &Path| path.metadata().ok().map(|found| (found.dev(), found.ino()));
+    on == other || identity(on).is_some_and(|one| Some(one) == identity(other))
 }
 
 /// The record, unless it is from before the machine was restarted: what it names went with the machine.

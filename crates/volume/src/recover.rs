@@ -1,5 +1,8 @@
 //! What a crash, a full disk or a hand left: found by `recover`, put right by `repair`. Content is never deleted here.
 
+use std::collections::BTreeMap;
+use std::time::SystemTime;
+
 use stead_base::time::Time;
 use stead_sys::durable;
 
@@ -63,6 +66,7 @@ impl Volumes {
                 findings.push(Finding { subject: name, problem: e.to_string(), repaired: false });
             }
         }
+        self.inspect_twins(repair, &mut findings)?;
         self.inspect_records(repair, &mut findings)?;
         if repair {
             self.forget_dead_verbs();
@@ -148,6 +152,41 @@ impl Volumes {
             found(format!("{} was left by an interrupted write", litter.display()), repair);
         }
         Ok(())
+    }
+
+    /// Volumes with the identity of another: somebody copied a directory. The oldest directory keeps it.
+    fn inspect_twins(&self, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
+        let mut all: BTreeMap<String, Vec<(SystemTime, String)>> = BTreeMap::new();
+        for volume in self.list()?.into_iter().flatten() {
+            let born = self.home(&volume.name).metadata().and_then(|found| found.created()).unwrap_or(SystemTime::now());
+            all.entry(volume.uuid).or_default().push((born, volume.name));
+        }
+        for mut twins in all.into_values().filter(|twins| twins.len() > 1) {
+            twins.sort();
+            let first = twins[0].1.clone();
+            for (_, name) in twins.into_iter().skip(1) {
+                let repaired = repair && self.renew_identity(&name)?;
+                findings.push(Finding {
+                    subject: name,
+                    problem: format!("it takes itself for volume {first}, of which it is a copy"),
+                    repaired,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Gives a volume that nobody refers to an identity of its own. Whether it did.
+    fn renew_identity(&self, name: &str) -> Result<bool> {
+        let _lock = self.lock(name)?;
+        let Some(mut volume) = self.settled(name)? else { return Ok(false) };
+        if !self.users(name)?.is_empty() || !self.driver(&volume)?.is_idle(&volume)? {
+            return Ok(false);
+        }
+        volume.uuid = durable::unique_name()?;
+        sidecar::write(&self.home(name), &volume)?;
+        self.store.publish(|tx| tx.put(&volume))?;
+        Ok(true)
     }
 
     /// Volumes whose records have a new name and whose directories have not.

@@ -291,3 +291,23 @@ fn what_is_barred_is_mounted_by_nobody() {
         host.let_go("a").unwrap();
     });
 }
+
+#[test]
+fn what_is_mounted_elsewhere_is_not_called_mounted_here() {
+    on_stage(|stage| {
+        let host = Host::new(stage);
+        host.hold("a").unwrap();
+        let copy = stage.path("copy");
+        fs::create_dir(&copy).unwrap();
+        let error = activate(&host.run_root, "vol", &host.memory(), &copy, "b").unwrap_err();
+        assert!(matches!(error, ActivateError::Elsewhere { .. }), "{error}");
+        assert_eq!(host.record().unwrap().holders.len(), 1);
+        // Another way to the same directory.
+        let alias = stage.path("alias");
+        std::os::unix::fs::symlink(stage.path("volume"), &alias).unwrap();
+        activate(&host.run_root, "vol", &host.memory(), &alias.join("_data"), "b").unwrap();
+        host.let_go("a").unwrap();
+        host.let_go("b").unwrap();
+        assert_eq!((host.mounts(), host.record()), (0, None));
+    });
+}

@@ -302,8 +302,11 @@ impl Volumes {
 
     /// A pool whose making or removal was interrupted.
     pub(crate) fn inspect_pool(&self, repair: bool) -> Result<Option<crate::Finding>> {
-        if !matches!(read(&self.root), Ok(Some(pool)) if !pool.is_ready) {
-            return Ok(None);
+        match read(&self.root) {
+            Ok(Some(pool)) if !pool.is_ready => {}
+            Ok(_) => return Ok(None),
+            // What is mounted goes on; after a restart nothing in it is found.
+            Err(e) => return Ok(Some(crate::Finding { subject: "(pool)".to_owned(), problem: e.to_string(), repaired: false })),
         }
         // Whoever was at it when we looked is done under the lock.
         let _lock = self.pool_lock()?;

@@ -135,3 +135,34 @@ fn a_sweep_takes_what_killed_commands_staged_and_nothing_of_the_living() {
     assert_eq!(names(&s.root().volumes_staging()), [""; 0]);
     assert_eq!(names(&s.root().volumes_trash()).iter().filter(|name| !name.starts_with('.')).count(), 0);
 }
+
+#[test]
+fn a_copy_of_a_volume_gets_an_identity_of_its_own() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    let options = map(&[("size", "16m"), ("fs", "ext4")]);
+    v.create(CreateRequest { options, ..named("data") }).unwrap();
+    let inside = v.mount("data", "c1").unwrap();
+    write(&inside.join("f"), b"x");
+    v.unmount("data", "c1").unwrap();
+    let home = |name| s.root().volume(name).display().to_string();
+    sh("cp", &["-a", &home("data"), &home("copy")]);
+    v.mount("data", "c1").unwrap();
+    let error = v.mount("copy", "c2").unwrap_err();
+    assert!(error.to_string().contains("the same is mounted on"), "{error}");
+    let found = v.repair().unwrap();
+    let twin = found.iter().find(|finding| finding.problem.contains("takes itself for volume data")).unwrap();
+    assert_eq!((twin.subject.as_str(), twin.repaired), ("copy", false), "not while one of them is mounted");
+    v.unmount("data", "c1").unwrap();
+    let before = v.get("data").unwrap();
+    assert!(v.repair().unwrap().iter().all(|finding| finding.repaired));
+    assert_eq!(v.get("data").unwrap(), before, "the original is what it was");
+    assert_ne!(v.get("copy").unwrap().uuid, before.uuid);
+    assert_eq!(v.recover().unwrap(), []);
+    for name in ["data", "copy"] {
+        assert!(v.mount(name, "c1").unwrap().join("f").exists(), "{name}");
+    }
+    for name in ["data", "copy"] {
+        v.unmount(name, "c1").unwrap();
+    }
+}
