@@ -180,10 +180,9 @@ impl Importing {
             exchanged.map_err(&failed)?;
             Ok::<_, E>(())
         })?;
-        // From here on the volume has its new content, and what is in the staging directory is not ours to lose.
-        if let Some(stage) = self.stage.take() {
-            stage.leave();
-        }
+        // From here on the volume has its new content, and what is in the staging directory is not ours to lose, nor a sweep's to take before we have
+        // told where it is.
+        let _living = self.stage.take().and_then(Staging::leave);
         let volume = Volume { state: State::Ready, populated_from: Some(how.why.clone()), ..now };
         let written = sidecar::write(&volumes.home(&name), &volume).and_then(|()| Ok(volumes.store.publish(|tx| tx.put(&volume))?));
         let replaced = match note {

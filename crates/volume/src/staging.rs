@@ -15,7 +15,7 @@ use crate::{Result, trash};
 pub(crate) struct Staging {
     area: PathBuf,
     path: Option<PathBuf>,
-    _living: Lock,
+    living: Option<Lock>,
 }
 
 impl Staging {
@@ -25,7 +25,7 @@ impl Staging {
         let living = Lock::shared(&lock_path(run_root)?)?;
         let path = area.join(STAGING).join(durable::unique_name()?);
         durable::make_dir(&path, 0o711)?;
-        Ok(Self { area: area.to_path_buf(), path: Some(path), _living: living })
+        Ok(Self { area: area.to_path_buf(), path: Some(path), living: Some(living) })
     }
 
     /// Where it is.
@@ -33,9 +33,11 @@ impl Staging {
         self.path.as_deref().unwrap_or(Path::new(""))
     }
 
-    /// Lets go of it as it is: what is in it now is somebody's, and no longer litter of this command.
-    pub(crate) fn leave(mut self) -> PathBuf {
-        self.path.take().unwrap_or_default()
+    /// Lets go of it as it is: what is in it now is somebody's, and no longer litter of this command. While the answer lives, nobody takes it for
+    /// litter either.
+    pub(crate) fn leave(mut self) -> Option<Lock> {
+        self.path = None;
+        self.living.take()
     }
 
     /// Publishes it under a volume's name in its area.
