@@ -23,15 +23,11 @@ import tempfile
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from crashrig import Rig  # noqa: E402
 from powercut_volumes import VolumeVerbs  # noqa: E402
+from promises import Promises, content, read  # noqa: E402
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = 50
 SIZES = {'ext4': 160 << 20, 'xfs': 400 << 20, 'btrfs': 256 << 20}
-
-
-def content(kind, i, f):
-    """4 KiB that belong to one file of one round and to no other."""
-    return (f'{kind} {i} {f} '.encode() * 1024)[:4096]
 
 
 class Stead:
@@ -78,21 +74,8 @@ def images():
     return os.environ.get('STEAD_IMAGES', '/var/cache/stead-images')
 
 
-class Workload:
+class Workload(Promises):
     """What is done, and for each mark what has to be true from then on: name -> a check that answers what is wrong, or None."""
-
-    def __init__(self, rig, stead, work):
-        self.rig, self.stead, self.work = rig, stead, work
-        self.promises = []
-
-    def acked(self, what, check, undone=None):
-        """From here on `check` holds. `undone` names an earlier promise that this one ends (a removal)."""
-        mark = self.rig.mark()
-        self.promises.append((mark, what, check, undone))
-
-    def begin(self, what):
-        """A removal begins: the promise `what` may be broken from this moment on."""
-        self.promises.append((self.rig.mark(), None, None, what))
 
     def prepare(self):
         tar = os.path.join(self.work, 'seed.tar')
@@ -108,10 +91,7 @@ class Workload:
 
     def round(self, i):
         s = self.stead
-        control = os.path.join(os.path.dirname(s.root), f'control{i}')
-        with open(control, 'wb') as f:
-            f.write(content('control', i, 0))
-        self.acked(f'control{i}', lambda: None if read(control) == content('control', i, 0) else 'lost')
+        self.control(i, content('control', i, 0))
 
         s('volume', 'create', '--label', f'round={i}', f'made{i}')
         self.acked(f'event create made{i}', lambda: self.told(f'volume create made{i}'))
@@ -173,13 +153,6 @@ class Workload:
             ' '.join(w[:3]) for w in words if w[0] == 'volume'}
         return trouble
 
-    def broken(self, mark):
-        """What was acknowledged at `mark` or before and is not so: (controls, others)."""
-        over = {undone for m, _, _, undone in self.promises if undone and m <= mark}
-        held = [(what, check) for m, what, check, _ in self.promises if m <= mark and what and what not in over]
-        bad = [f'{what} {wrong}' for what, wrong in ((what, check()) for what, check in held) if wrong]
-        return [b for b in bad if b.startswith('control')], [b for b in bad if not b.startswith('control')]
-
     def goes_on(self, state):
         """After the cut the engine goes on: a volume whose copy-up was cut is filled whole by the next run."""
         if state % 5 or not self.has_image():
@@ -189,16 +162,6 @@ class Workload:
 
 
 LOADS = {'engine': Workload, 'volumes': VolumeVerbs}
-
-
-def read(path):
-    try:
-        with open(path, 'rb') as f:
-            return f.read()
-    except OSError:
-        return None
-
-
 
 
 def main():

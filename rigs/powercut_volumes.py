@@ -8,29 +8,18 @@ import json
 import os
 import tarfile
 
+from promises import Promises, content, read
+
 FILES = 20
 
 
-def content(kind, i, f):
-    """4 KiB that belong to one file of one round and to no other."""
-    return (f'{kind} {i} {f} '.encode() * 1024)[:4096]
-
-
-class VolumeVerbs:
-    """Promises as in powercut.Workload: (mark, what, check, undone)."""
+class VolumeVerbs(Promises):
+    """Beside the promises, what each volume and snapshot may hold."""
 
     def __init__(self, rig, stead, work):
-        self.rig, self.stead, self.work = rig, stead, work
-        self.promises = []
+        super().__init__(rig, stead, work)
         # Name of a volume, or VOL@SNAP -> the contents it may have, each a set of (kind, round).
         self.may = {}
-
-    def acked(self, what, check):
-        self.promises.append((self.rig.mark(), what, check, None))
-
-    def begin(self, what):
-        """What was promised under `what` may be broken from this moment on."""
-        self.promises.append((self.rig.mark(), None, None, what))
 
     def prepare(self):
         self.stead('volume', 'create', 'first')
@@ -49,10 +38,7 @@ class VolumeVerbs:
 
     def round(self, i):
         s, v, c, r = self.stead, f'vol{i}', f'clone{i}', f'renamed{i}'
-        control = os.path.join(os.path.dirname(s.root), f'control{i}')
-        with open(control, 'wb') as out:
-            out.write(content('control', i, 0))
-        self.acked(f'control{i}', lambda: None if read(control) == content('control', i, 0) else 'lost')
+        self.control(i, content('control', i, 0))
 
         a, b = ('a', i), ('b', i)
         self.may[v] = [set(), {a}]
@@ -154,13 +140,6 @@ class VolumeVerbs:
                 return []
         return [f'{what} is half there: {len(names)} files']
 
-    def broken(self, mark):
-        """What was acknowledged at `mark` or before and is not so: (controls, others)."""
-        over = {undone for m, _, _, undone in self.promises if undone and m <= mark}
-        held = [(what, check) for m, what, check, _ in self.promises if m <= mark and what and what not in over]
-        bad = [f'{what}: {wrong}' for what, wrong in ((what, check()) for what, check in held) if wrong]
-        return [b for b in bad if b.startswith('control')], [b for b in bad if not b.startswith('control')]
-
     def goes_on(self, state):
         """After the cut every verb works on what is there."""
         if state % 5:
@@ -178,11 +157,3 @@ class VolumeVerbs:
 def whole(path, part):
     bad = [f for f in range(FILES) if read(os.path.join(path, f'{part[0]}{f}')) != content(part[0], part[1], f)]
     return f'{len(bad)} of {FILES} files of {part[0]} are gone or wrong' if bad else None
-
-
-def read(path):
-    try:
-        with open(path, 'rb') as f:
-            return f.read()
-    except OSError:
-        return None
