@@ -347,7 +347,11 @@ fn claim(visit: &Visit<'_>, id: u32) -> Result<()> {
 fn claim_link(visit: &Visit<'_>) -> Result<()> {
     use rustix::fs::{AtFlags, Gid, Timespec, Timestamps, Uid};
     let failed = |op: &'static str| move |e: Errno| Error::new(op, visit.path, e);
-    let target = rustix::fs::readlinkat(visit.dir, visit.name, Vec::new()).map_err(failed("readlink"))?;
+    let target = match rustix::fs::readlinkat(visit.dir, visit.name, Vec::new()) {
+        // Gone, or something else by now: as above.
+        Err(Errno::NOENT | Errno::INVAL) => return Ok(()),
+        target => target.map_err(failed("readlink"))?,
+    };
     let fresh = format!(".stead-link-{}", crate::durable::unique_name()?);
     rustix::fs::symlinkat(&target, visit.dir, &fresh).map_err(failed("symlink"))?;
     let (stat, flags) = (&visit.stat, AtFlags::SYMLINK_NOFOLLOW);
@@ -357,10 +361,17 @@ fn claim_link(visit: &Visit<'_>) -> Result<()> {
     let owners = (Some(Uid::from_raw(stat.st_uid)), Some(Gid::from_raw(stat.st_gid)));
     let done = rustix::fs::chownat(visit.dir, &fresh, owners.0, owners.1, flags)
         .and_then(|()| rustix::fs::utimensat(visit.dir, &fresh, &times, flags))
-        .and_then(|()| rustix::fs::renameat(visit.dir, &fresh, visit.dir, visit.name));
-    done.map_err(|e| {
+        .and_then(|()| {
+            // Whoever uses the directory may have put something else there: that is his, and has the project.
+            let there = rustix::fs::statat(visit.dir, visit.name, flags)?;
+            if (there.st_dev, there.st_ino, there.st_mode) != (stat.st_dev, stat.st_ino, stat.st_mode) {
+                return Err(Errno::NOENT);
+            }
+            rustix::fs::renameat(visit.dir, &fresh, visit.dir, visit.name)
+        });
+    done.or_else(|e| {
         rustix::fs::unlinkat(visit.dir, &fresh, AtFlags::empty()).ok();
-        failed("rename")(e)
+        if e == Errno::NOENT { Ok(()) } else { Err(failed("rename")(e)) }
     })
 }
 
