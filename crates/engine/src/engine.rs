@@ -56,6 +56,7 @@ impl Engine {
         for dir in [root.path(), &run_root.locks(), &run_root.path().join("containers")] {
             make(dir)?;
         }
+        close(&root);
         let store = Arc::new(Store::open(&root)?);
         let layers = Arc::new(Layers::open(&root)?);
         let images = Images::open(&root, Arc::clone(&store), Arc::new(LayerPort(Arc::clone(&layers))));
@@ -83,7 +84,17 @@ impl Engine {
     }
 }
 
-/// 0711: what lies below may hold set-uid files, and users of the host must not list it (CVE-2021-41091).
+/// Closes what earlier versions left open to those who know a name (CVE-2021-41091): below may be set-uid files.
+fn close(root: &Root) {
+    use std::os::unix::fs::PermissionsExt as _;
+    for dir in [root.volumes(), root.layers(), root.containers()] {
+        if dir.symlink_metadata().is_ok_and(|found| found.is_dir() && found.permissions().mode() & 0o077 != 0) {
+            std::fs::set_permissions(&dir, std::fs::Permissions::from_mode(0o700)).ok();
+        }
+    }
+}
+
+/// 0711: others may reach the socket of a run root in it, and list nothing.
 fn make(dir: &Path) -> Result<()> {
     use std::os::unix::fs::DirBuilderExt as _;
     std::fs::DirBuilder::new()

@@ -64,7 +64,7 @@ impl Drop for Staging {
 
 /// The room's directories: others may pass through (the overlay mounts name paths below), nobody may list.
 pub(crate) fn make_parents(root: &Root) -> Result<()> {
-    stead_sys::durable::create_dir_all(&root.layers(), 0o711)?;
+    stead_sys::durable::create_dir_all(&root.layers(), 0o700)?;
     for dir in [root.layers_staging(), root.layers_trash()] {
         stead_sys::durable::create_dir_all(&dir, 0o700)?;
     }

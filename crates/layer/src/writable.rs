@@ -31,7 +31,7 @@ pub fn ensure(root: &Root, id: &str) -> Result<Writable> {
     let writable = Writable { upper: dir.join("upper"), work: dir.join("work") };
     match make(&dir, 0o710) {
         Err(error) if error.io_kind() == std::io::ErrorKind::NotFound => {
-            make(&root.containers(), 0o711)?;
+            make(&root.containers(), 0o700)?;
             make(&dir, 0o710)?;
         }
         other => other?,

@@ -16,13 +16,14 @@ pub(crate) const TRASH: &str = ".trash";
 /// What was removed and can be had back.
 pub(crate) const REMOVED: &str = ".removed";
 
-/// Makes what is missing of an area: who may not see volumes may still reach one.
+/// Makes what is missing of an area.
 pub(crate) fn make(area: &Path) -> Result<(), stead_sys::Error> {
     // That of the pool comes with the pool: what was made in its place while it is not mounted would be hidden, or lost, later.
     if !area.is_dir() && area.parent().and_then(Path::parent).is_some_and(|pool| pool.join("pool.json").symlink_metadata().is_ok()) {
         return Err(stead_sys::Error::new("open", area, std::io::Error::from(std::io::ErrorKind::NotFound)));
     }
-    staging::make(area, 0o711)?;
+    // Nobody else gets in: a set-uid file in a volume whose name is known must not be reached (CVE-2021-41091).
+    staging::make(area, 0o700)?;
     // All of it while there is room: from a full disk something can then still be removed.
     [STAGING, TRASH, REMOVED].iter().try_for_each(|own| match area.join(own) {
         there if there.is_dir() => Ok(()),

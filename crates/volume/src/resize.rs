@@ -141,7 +141,8 @@ impl Volumes {
         durable::sync_fs(&data, &path).map_err(&failed)
     }
 
-    /// What a volume holds, without looking at its files; `None` where nothing counts, or its file system is not mounted.
+    /// What a volume holds, without looking at its files; `None` where nothing counts. Of a file system of its own that is not mounted: what its
+    /// file takes.
     ///
     /// # Errors
     /// It is not there.
@@ -153,7 +154,9 @@ impl Volumes {
         let path = self.path(&volume.name);
         if volume.place == Place::Image {
             if self.driver(volume)?.is_idle(volume)? {
-                return Ok(None);
+                // What its file takes of the disk is near enough: what is deleted inside is given back.
+                let used = pool::allocated(&self.home(&volume.name).join(IMAGE)).unwrap_or(0);
+                return Ok(volume.limits.size.map(|limit| Space { used: used.min(limit), limit }));
             }
             let (used, free) = pool::space(&path)?;
             return Ok(Some(Space { used, limit: used.saturating_add(free) }));

@@ -66,14 +66,19 @@ impl Drop for Staging {
 /// Staging directories that no living command has; empty while any command works (they can not be told apart then).
 pub(crate) fn litter(area: &Path, run_root: &RunRoot) -> Result<(Vec<PathBuf>, Option<Lock>)> {
     let Some(nobody) = nobody(run_root)? else { return Ok((Vec::new(), None)) };
-    let listed = std::fs::read_dir(area.join(STAGING));
-    Ok((listed.into_iter().flatten().flatten().map(|entry| entry.path()).collect(), Some(nobody)))
+    Ok((ours(area), Some(nobody)))
+}
+
+/// What has a name that only we give; whatever else lies there is somebody's.
+fn ours(area: &Path) -> Vec<PathBuf> {
+    let is_ours = |name: &std::ffi::OsStr| name.len() == 32 && name.as_encoded_bytes().iter().all(u8::is_ascii_hexdigit);
+    let listed = std::fs::read_dir(area.join(STAGING)).into_iter().flatten().flatten();
+    listed.filter(|entry| is_ours(&entry.file_name())).map(|entry| entry.path()).collect()
 }
 
 /// Whether something is staged and nobody lives who does that.
 pub(crate) fn is_stale(area: &Path, run_root: &RunRoot) -> bool {
-    let has_any = std::fs::read_dir(area.join(STAGING)).is_ok_and(|mut listing| listing.next().is_some());
-    has_any && lock_path(run_root).is_ok_and(|path| matches!(Lock::try_exclusive(&path), Ok(Some(_))))
+    !ours(area).is_empty() && lock_path(run_root).is_ok_and(|path| matches!(Lock::try_exclusive(&path), Ok(Some(_))))
 }
 
 /// Held, nobody begins to stage anything; `None` while somebody does.

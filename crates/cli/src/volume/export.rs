@@ -38,7 +38,7 @@ pub(super) static EXPORT: Command = Command {
 };
 
 fn run(context: &Context, matches: &Matches) -> Outcome {
-    let file = matches.filled("output");
+    let file = matches.filled("output").filter(|file| *file != "-");
     let how = match matches.filled("compression") {
         Some(name) => {
             Compression::named(name).ok_or_else(|| Failure::plain(1, format!("invalid compression {name:?}: it is none, gzip or zstd")))?

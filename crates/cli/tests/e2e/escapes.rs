@@ -316,10 +316,19 @@ fn state_is_not_for_other_users() {
     }
     s.ok("create --name cc -v vv:/v busybox");
     let id = s.ok("ps -aq --no-trunc");
-    for (path, most) in [("", 0o711), ("volumes", 0o711), ("stead.db", 0o600), ("containers", 0o711)] {
-        let mode = s.root().join(path).metadata().unwrap().mode() & 0o777;
-        assert_eq!(mode & !most, 0, "{path} is {mode:o}");
+    let closed = || {
+        for (path, most) in [("", 0o711), ("volumes", 0o700), ("stead.db", 0o600), ("containers", 0o700), ("layers", 0o700)] {
+            let mode = s.root().join(path).metadata().unwrap().mode() & 0o777;
+            assert_eq!(mode & !most, 0, "{path} is {mode:o}");
+        }
+    };
+    closed();
+    // Earlier versions let others through to a volume whose name they knew, and to the set-uid files in it.
+    for dir in ["volumes", "containers", "layers"] {
+        std::fs::set_permissions(s.root().join(dir), std::os::unix::fs::PermissionsExt::from_mode(0o711)).unwrap();
     }
+    s.ok("volume ls");
+    closed();
     let mode = s.root().join("containers").join(id).metadata().unwrap().mode() & 0o777;
     assert_eq!(mode & 0o007, 0, "{mode:o}");
     assert_eq!(mount_at(&s.inspect("cc"), "/v")["Name"], "vv");

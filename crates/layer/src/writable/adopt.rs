@@ -29,7 +29,7 @@ const REFERRING: [&CStr; 4] =
 /// # Errors
 /// There is a directory of that id already; changes that mean nothing without the other engine; the disk. Nothing is left then.
 pub fn adopt(root: &Root, id: &str, changes: BorrowedFd<'_>, copied: &AtomicU64) -> Result<()> {
-    make(&root.containers(), 0o711)?;
+    make(&root.containers(), 0o700)?;
     make(&root.containers_staging(), 0o700)?;
     let staging = root.containers_staging();
     let dir = open(&staging)?;

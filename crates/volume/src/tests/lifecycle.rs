@@ -9,7 +9,7 @@ fn a_volume_is_whole_when_create_returns() {
     let request = CreateRequest { labels: map(&[("a", "1")]), ..named("data") };
     let created = v.create(request.clone()).unwrap();
     assert!(created.is_new);
-    assert_eq!((mode(&s.root().volumes()), mode(&s.root().volume("data")), mode(&s.data("data", ""))), (0o711, 0o711, 0o755));
+    assert_eq!((mode(&s.root().volumes()), mode(&s.root().volume("data")), mode(&s.data("data", ""))), (0o700, 0o711, 0o755));
     assert_eq!(mode(&s.root().volume_sidecar("data")), 0o600);
     assert_eq!(names(&s.root().volumes_staging()), [""; 0]);
     let again = s.volumes().create(request).unwrap();

@@ -123,16 +123,19 @@ fn a_sweep_takes_what_killed_commands_staged_and_nothing_of_the_living() {
     let s = Sandbox::new();
     let v = s.volumes();
     let living = staging::Staging::new(&v.root.volumes(), &v.run_root).unwrap();
-    write(&s.root().volumes_staging().join("dead/_data/big"), b"left by a killed command");
+    write(&s.root().volumes_staging().join(format!("{:032x}/_data/big", 1)), b"left by a killed command");
     assert!(!v.has_trash(stead_base::time::Time::now()).unwrap(), "while anybody stages, nobody can tell whose is whose");
     v.sweep().unwrap();
-    assert!(s.root().volumes_staging().join("dead/_data/big").exists() && living.path().is_dir());
+    assert!(s.root().volumes_staging().join(format!("{:032x}/_data/big", 1)).exists() && living.path().is_dir());
     drop(living);
     v.sweep().unwrap();
-    write(&s.root().volumes_staging().join("dead2/_data/big"), b"x");
+    write(&s.root().volumes_staging().join(format!("{:032x}/_data/big", 2)), b"x");
     assert!(v.has_trash(stead_base::time::Time::now()).unwrap());
     v.sweep().unwrap();
-    assert_eq!(names(&s.root().volumes_staging()), [""; 0]);
+    write(&s.root().volumes_staging().join("mine/f"), b"put there by hand");
+    v.sweep().unwrap();
+    v.repair().unwrap();
+    assert_eq!(names(&s.root().volumes_staging()), ["mine"], "what has no name of ours is not ours");
     assert_eq!(names(&s.root().volumes_trash()).iter().filter(|name| !name.starts_with('.')).count(), 0);
 }
 
