@@ -47,6 +47,22 @@ impl Disk {
         Self { dir, mnt }
     }
 
+    /// One that counts and limits what projects hold; `None` where this kernel mounts none.
+    pub fn with_projects(fs: Fs, mib: u64) -> Option<Self> {
+        let dir = crate::sandbox::fresh_dir("disk");
+        let (image, mnt) = (dir.join("image"), dir.join("mnt"));
+        std::fs::create_dir(&mnt).unwrap();
+        std::fs::File::create(&image).unwrap().set_len(mib << 20).unwrap();
+        let options: &[&str] = if fs == Fs::Ext4 { &["-q", "-F", "-O", "project,quota"] } else { &["-q", "-f"] };
+        Command::new(format!("mkfs.{}", fs.name())).args(options).arg(&image).run().ok();
+        let mounted = Command::new("mount").args(["-o", "loop,prjquota", "-t", fs.name()]).arg(&image).arg(&mnt).run();
+        let disk = Self { dir, mnt };
+        // XFS without the feature mounts and only warns.
+        let options = std::fs::read_to_string("/proc/self/mounts").unwrap();
+        let counts = |line: &str| line.contains(disk.mnt.to_str().unwrap()) && line.contains("prjquota");
+        (mounted.code == 0 && options.lines().any(counts)).then_some(disk)
+    }
+
     /// A block device with an unmounted file system in it, for `-o type=ext4 -o device=` volumes: (keeps the file alive, device).
     pub fn device(fs: Fs, mib: u64) -> (Self, LoopDevice) {
         let disk = Self::new(fs, mib);

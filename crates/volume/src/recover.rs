@@ -8,6 +8,7 @@ use stead_sys::durable;
 
 use crate::error::disk;
 use crate::record::Volume;
+use crate::remove::mount_below;
 use crate::sidecar::{self, Found};
 use crate::{Error, Result, Volumes, populate, removed, staging, trash};
 
@@ -249,8 +250,12 @@ impl Volumes {
         }
         for area in self.areas().into_iter().filter(|area| staging::is_stale(area, &self.run_root)) {
             let (paths, _nobody) = staging::litter(&area, &self.run_root)?;
+            if !paths.is_empty() {
+                self.forget_dead_verbs();
+            }
             for path in paths {
-                if !self.keep_replaced(&path, true)? {
+                // What can not be unmounted now is for the repair.
+                if !self.keep_replaced(&path, true)? && mount_below(&path)?.is_none() {
                     trash::discard(&area, &path)?;
                 }
             }
@@ -267,13 +272,15 @@ impl Volumes {
                     findings.push(Finding { subject: path.display().to_string(), problem, repaired: repair });
                     continue;
                 }
-                if repair {
+                // Nothing that is mounted is carried away: its mount would be in nobody's books.
+                let repaired = repair && mount_below(&path)?.is_none();
+                if repaired {
                     trash::discard(&area, &path)?;
                 }
                 findings.push(Finding {
                     subject: path.display().to_string(),
                     problem: "left by an interrupted command".to_owned(),
-                    repaired: repair,
+                    repaired,
                 });
             }
         }

@@ -19,7 +19,8 @@ pub(super) static DF: Command = Command {
     usage: "[OPTIONS]",
     about: "Show disk usage",
     long: "Reclaimable is what images, containers and volumes hold that nothing uses. Removed volumes that can still be had back have a line of\n\
-           their own; 'stead volume trash empty' frees what they hold.",
+           their own; 'stead volume trash empty' frees what they hold. So has the pool, where there is one: what\n\
+           its file takes of the host's disk.",
     flags: &[&[FORMAT_LIST, switch("verbose", Some('v'), "Show detailed information on space usage")]],
     arity: Arity::Exactly(0),
     examples: &[("Every image, container and volume with its size", "stead system df -v")],
@@ -98,7 +99,13 @@ fn summary(usage: &DiskUsage) -> Vec<Row> {
         size: in_trash,
         reclaimable: in_trash,
     });
-    sums.iter().chain(&trash).map(Sum::row).collect()
+    let pool = usage.pool.as_ref().map(|pool| {
+        let holding = usage.volumes.iter().filter(|v| used(v) && pool.volumes.contains(&v.name)).count();
+        // What its volumes hold is in the lines above; this is what they all take of the host.
+        let size = pool.allocated.unwrap_or(pool.used);
+        Sum { kind: "Pool", count: pool.volumes.len(), active: holding, size, reclaimable: size.saturating_sub(pool.used) }
+    });
+    sums.iter().chain(&trash).chain(&pool).map(Sum::row).collect()
 }
 
 impl Sum {
@@ -147,6 +154,15 @@ fn verbose(usage: &DiskUsage) -> String {
             lines.push_str(&format!("{}\t{}\t{held}\t{}\n", ids::short(&one.id), one.name, one.keep_until));
         }
         trash = format!("\nRemoved Volumes space usage:\n\n{}", table::align(&lines));
+    }
+    if let Some(pool) = &usage.pool {
+        let host = |bytes: Option<u64>| bytes.map_or_else(|| "N/A".to_owned(), size::human);
+        let (allocated, host_free) = (host(pool.allocated), host(pool.host_free));
+        let numbers =
+            format!("{}\t{}\t{}\t{allocated}\t{host_free}", size::human(pool.size), size::human(pool.used), size::human(pool.free));
+        let lines =
+            format!("SOURCE\tVOLUMES\tSIZE\tUSED\tFREE\tALLOCATED\tHOST FREE\n{}\t{}\t{numbers}\n", pool.source, pool.volumes.len());
+        trash.push_str(&format!("\nPool space usage:\n\n{}", table::align(&lines)));
     }
     format!(
         "Images space usage:\n\n{}\nContainers space usage:\n\n{}\nLocal Volumes space usage:\n\n{}{trash}",

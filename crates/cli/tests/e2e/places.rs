@@ -192,6 +192,176 @@ fn rates_hold_where_a_volume_has_a_device() {
     nothing_is_left(&s);
 }
 
+#[test]
+fn a_full_pool_is_full_and_what_is_removed_goes_back_to_the_host() {
+    if is_peer() {
+        return;
+    }
+    let disk = Disk::new(Fs::Ext4, 900);
+    let s = Sandbox::on(STEAD, disk.path()).with(&["busybox"]);
+    s.ok("system pool create --size 300m");
+    s.ok("volume create -o pool data");
+    s.ok("volume create -o pool other");
+    s.ok("volume create outside");
+    let full = write_in_container(&s, "data", 400);
+    assert!(full.code != 0 && full.stderr.contains("No space left"), "{full}");
+    let allocated = || s.ok("system pool inspect -f '{{.Allocated}}'").parse::<u64>().unwrap();
+    let at_most = allocated();
+    assert!(at_most > 150 << 20, "{at_most}");
+    everything_can_be_looked_at(&s);
+    let line = s.ok("system df --format '{{.Type}} {{.TotalCount}}'");
+    assert!(line.contains("Pool 2"), "{line}");
+    assert!(s.ok("system df -v").contains("Pool space usage"));
+    assert_eq!(write_in_container(&s, "outside", 8).code, 0);
+    s.ok("volume rm data");
+    assert!(allocated() > 150 << 20, "it can be had back");
+    s.ok("volume undelete data");
+    s.ok("volume rm data");
+    s.ok("volume trash empty -f");
+    // btrfs does it in the background, after up to two minutes.
+    let began = std::time::Instant::now();
+    while allocated() > at_most / 2 {
+        assert!(began.elapsed().as_secs() < 180, "the host never had it back: {} of {at_most}", allocated());
+        Command::new("sync").arg("-f").arg(s.root().join("pool/mnt")).run().ok();
+        std::thread::sleep(std::time::Duration::from_secs(1));
+    }
+    assert_eq!(write_in_container(&s, "other", 100).code, 0, "there is room again");
+    s.ok("volume rm --now other outside");
+    s.ok("system pool rm");
+    nothing_is_left(&s);
+}
+
+/// What has to work however full it is.
+fn everything_can_be_looked_at(s: &Sandbox) {
+    for verb in ["volume ls", "volume inspect data other outside", "system df", "system pool inspect", "volume trash ls"] {
+        s.ok(verb);
+    }
+}
+
+#[test]
+fn a_full_host_below_a_sparse_pool_takes_nothing_but_writes() {
+    if is_peer() {
+        return;
+    }
+    let disk = Disk::new(Fs::Ext4, 600);
+    let s = Sandbox::on(STEAD, disk.path()).with(&["busybox"]);
+    s.ok("system pool create --size 2g");
+    s.ok("volume create -o pool data");
+    s.ok("volume create -o pool other");
+    s.ok("volume create outside");
+    s.ok("run --rm -v data:/d -v other:/o busybox sh -c 'echo kept > /d/kept; echo kept > /o/kept; sync'");
+    disk.fill();
+    let warned = s.x("system check");
+    assert!(warned.text().contains("writes in the pool fail though it has room"), "{warned}");
+    let full = write_in_container(&s, "data", 300);
+    assert!(full.code != 0, "{full}");
+    everything_can_be_looked_at(&s);
+    s.ok("volume rm data");
+    s.ok("volume undelete data");
+    s.ok("volume rm outside");
+    s.ok("volume trash empty -f");
+    assert_eq!(s.ok("volume ls -q"), "data\nother");
+    disk.empty();
+    for name in ["data", "other"] {
+        let read = s.x(&format!("run --rm -v {name}:/d busybox cat /d/kept"));
+        assert_eq!((read.code, read.text().trim()), (0, "kept"), "{name}: {read}");
+        let wrote = write_in_container(&s, name, 20);
+        assert_eq!(wrote.code, 0, "{name} is fine once there is room: {wrote}");
+    }
+    s.ok("volume rm --now data other");
+    s.ok("system pool rm");
+    nothing_is_left(&s);
+}
+
+#[test]
+fn verbs_of_a_file_system_of_its_own_killed() {
+    if is_peer() {
+        return;
+    }
+    let disk = Disk::new(Fs::Ext4, 600);
+    let s = Sandbox::on(STEAD, disk.path()).with(&["busybox"]);
+    let seed = s.mkdir("seed");
+    std::fs::write(seed.join("f"), "new").unwrap();
+    let tar = s.dir().join("x.tar");
+    Command::new("tar").arg("-cf").arg(&tar).arg("-C").arg(&seed).arg(".").run().ok();
+    s.ok("volume create --size 16m data");
+    s.ok("run --rm -v data:/d busybox sh -c 'echo old > /d/f'");
+    s.ok("volume snapshot create data s");
+    let content = || s.ok("volume cat data:f");
+    let gone = |name: &str| drop(s.x(&format!("volume rm --now {name}")));
+    let cases: [(&[&str], &dyn Fn()); 5] = [
+        (&["volume", "resize", "data", "24m"], &|| ()),
+        (&["volume", "snapshot", "create", "data", "t"], &|| drop(s.x("volume snapshot rm data t"))),
+        (&["volume", "clone", "data", "twin"], &|| gone("twin")),
+        (&["volume", "rollback", "data@s"], &|| ()),
+        (&["volume", "import", "--replace", "data", tar.to_str().unwrap()], &|| drop(s.ok("volume rollback data@s"))),
+    ];
+    for (words, again) in cases {
+        let command = s.cli().args(words);
+        at_every_call(&s, again, &command, |code, place| {
+            let place = format!("{words:?} {place}");
+            // No repair in between: whoever comes next is not kept away by the dead.
+            let used = s.x("run --rm -v data:/d busybox true");
+            assert_eq!(used.code, 0, "{place}: {used}");
+            let found = content();
+            assert!(found == "old" || (found == "new" && words[1] == "import"), "{place}: {found}");
+            assert!(code != 0 || words[1] != "import" || found == "new", "{place}: acknowledged and not there");
+            let renamed = s.x("volume rename data moved");
+            assert_eq!(renamed.code, 0, "{place}: the dead keep nothing: {renamed}");
+            s.ok("volume rename moved data");
+            if words[1] == "import" {
+                s.ok("system check --repair");
+                assert!(mounts_below(&s.root().join("volumes")).is_empty(), "{place}");
+            }
+        });
+    }
+    for name in s.ok("volume ls -q").lines() {
+        s.ok(&format!("volume rm --now {name}"));
+    }
+    nothing_is_left(&s);
+}
+
+#[test]
+fn a_project_holds_a_size_where_the_kernel_has_quotas() {
+    if is_peer() {
+        return;
+    }
+    for fs in [Fs::Ext4, Fs::Xfs] {
+        let Some(disk) = Disk::with_projects(fs, 600) else {
+            skip(&format!("this kernel mounts no {} with project quotas (CONFIG_QFMT_V2, CONFIG_XFS_QUOTA)", fs.name()));
+            continue;
+        };
+        let s = Sandbox::on(STEAD, disk.path()).with(&["busybox", "layers"]);
+        s.ok("volume create --size 48m data");
+        assert_eq!(s.ok("volume inspect -f '{{.Status.Quota}}' data"), "project");
+        let full = write_in_container(&s, "data", 80);
+        let said = &full.stderr;
+        assert!(full.code != 0 && (said.contains("No space left") || said.contains("quota exceeded")), "{fs:?}: {full}");
+        assert!(s.fails(1, "volume resize data 8m").contains("it holds"));
+        s.ok("volume resize data 96m");
+        s.ok("run --rm -v data:/d busybox sh -c 'rm /d/f; mkdir /d/a /d/b; ln -s x /d/a/l; echo 1 > /d/a/f; mv /d/a/l /d/a/f /d/b'");
+        s.ok("volume resize data 64m");
+        s.ok("volume snapshot create data s");
+        s.ok("volume clone data twin");
+        s.ok("volume rollback data@s");
+        s.ok("volume export -o x.tar data");
+        s.ok("volume create --size 64m imported");
+        s.ok("volume import imported x.tar");
+        s.ok("run --rm -v filled:/vol layers true");
+        // A limit that comes later finds links that were there before.
+        s.ok("volume create later");
+        s.ok("run --rm -v later:/d busybox sh -c 'mkdir /d/a /d/b; ln -s x /d/b/l'");
+        s.ok("volume resize later 64m");
+        for name in ["data", "twin", "imported", "later"] {
+            s.ok(&format!("run --rm -v {name}:/d busybox sh -c 'mv /d/b/l /d/a/ && readlink /d/a/l'"));
+            let full = write_in_container(&s, name, 100);
+            assert!(full.code != 0, "{fs:?}: {name} keeps the limit: {full}");
+        }
+        s.ok("system check");
+        s.ok("volume rm --now data twin imported later filled");
+    }
+}
+
 /// Takes away what is there, so that the next death finds the same scene.
 fn clear(s: &Sandbox) {
     s.ok("system check --repair");

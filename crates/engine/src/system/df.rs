@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::container::list::{ListOptions, Summary};
+use crate::system::pool::PoolView;
 use crate::volume::VolumeView;
 use crate::volume::trash::TrashedView;
 use crate::{Engine, Result};
@@ -22,6 +23,9 @@ pub struct DiskUsage {
     pub volumes: Vec<VolumeView>,
     /// Removed volumes that can be had back, with sizes.
     pub removed_volumes: Vec<TrashedView>,
+    /// The pool, where there is one that can be mounted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolView>,
 }
 
 /// The kinds of things that can be added up.
@@ -35,6 +39,8 @@ pub enum Part {
     Volumes,
     /// Removed volumes that can be had back.
     RemovedVolumes,
+    /// The pool.
+    Pool,
 }
 
 impl Engine {
@@ -43,7 +49,7 @@ impl Engine {
     /// # Errors
     /// A room cannot be read.
     pub fn system_df(&self) -> Result<DiskUsage> {
-        self.system_df_of(&[Part::Images, Part::Containers, Part::Volumes, Part::RemovedVolumes])
+        self.system_df_of(&[Part::Images, Part::Containers, Part::Volumes, Part::RemovedVolumes, Part::Pool])
     }
 
     /// Adds up some kinds of things; the others are empty.
@@ -67,6 +73,10 @@ impl Engine {
         }
         if parts.contains(&Part::RemovedVolumes) {
             usage.removed_volumes = self.volume_trash_list()?;
+        }
+        if parts.contains(&Part::Pool) {
+            // One that can not be looked at is told by everything that needs it.
+            usage.pool = self.system_pool_inspect().ok();
         }
         Ok(usage)
     }
