@@ -79,7 +79,7 @@ impl Volumes {
         let name = self.free_name(&volume.name, &format!("before-rollback-{}", time_name(Time::now())));
         let request =
             SnapshotRequest { volume: volume.name.clone(), name: Some(name), why: Why::BeforeRollback, ..SnapshotRequest::default() };
-        self.begin_locked(volume.clone(), &request, lock)?.publish_locked()
+        self.begin_locked(volume.clone(), &request, Some(lock))?.publish_locked()
     }
 
     fn never_populate(&self, mut volume: Volume) -> Result<()> {

@@ -58,11 +58,11 @@ impl Volumes {
         self.get(name)?;
         let lock = self.lock(name)?;
         let volume = self.settled(name)?.ok_or_else(|| Error::NotFound { name: name.clone() })?;
-        self.begin_locked(volume, request, lock)
+        self.begin_locked(volume, request, Some(lock))
     }
 
-    /// The same for whoever has the lock already.
-    pub(crate) fn begin_locked(&self, volume: Volume, request: &SnapshotRequest, lock: Lock) -> Result<Pending> {
+    /// The same for whoever has the lock already, and gives it or keeps it.
+    pub(crate) fn begin_locked(&self, volume: Volume, request: &SnapshotRequest, lock: Option<Lock>) -> Result<Pending> {
         self.finish_population(&volume)?;
         let now = Time::now();
         let name = match &request.name {
@@ -101,7 +101,7 @@ impl Volumes {
             taken: Taken::Nothing,
             stage: Some(stage),
             _mounted: mounted,
-            lock: Some(lock),
+            lock,
         };
         let prepared = method::prepare(method, &pending.site).map_err(disk("snapshot", &pending.volume.name))?;
         pending.prepared = Some(prepared);

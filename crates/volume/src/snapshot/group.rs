@@ -35,6 +35,8 @@ pub struct Group {
     volumes: Volumes,
     id: String,
     members: Vec<Pending>,
+    /// The volumes', after the members.
+    locks: Vec<Lock>,
     living: Lock,
 }
 
@@ -51,10 +53,17 @@ impl Volumes {
         let mut names: Vec<&String> = names.iter().collect();
         names.sort();
         names.dedup();
-        let mut group = Group { volumes: self.clone(), id: id.clone(), members: Vec::new(), living };
+        for name in &names {
+            self.get(name)?;
+        }
+        // All at once: two long names may have one lock.
+        let locked: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        let locks = self.lock_all(&locked)?.into_iter().map(|(_, lock)| lock).collect();
+        let mut group = Group { volumes: self.clone(), id: id.clone(), members: Vec::new(), locks, living };
         for name in names {
             let one = SnapshotRequest { volume: name.clone(), group: Some(id.clone()), ..request.clone() };
-            group.members.push(self.snapshot_begin(&one)?);
+            let volume = self.settled(name)?.ok_or_else(|| Error::NotFound { name: name.clone() })?;
+            group.members.push(self.begin_locked(volume, &one, None)?);
         }
         Ok(group)
     }
@@ -139,7 +148,7 @@ impl Group {
     /// # Errors
     /// The disk: there are none of them then.
     pub fn publish(self) -> Result<Vec<(String, Snapshot)>> {
-        let Self { volumes, id, members, living } = self;
+        let Self { volumes, id, members, locks, living } = self;
         let intention = Intention {
             version: 1,
             id: id.clone(),
@@ -158,6 +167,7 @@ impl Group {
             match one.publish() {
                 Ok(snapshot) => named.push((volume, snapshot)),
                 Err(failure) => {
+                    drop(locks);
                     // What cannot even be removed now is found by the next who looks: the intention stays until then.
                     if named.iter().all(|(volume, snapshot)| volumes.snapshot_remove(volume, &snapshot.name).is_ok()) {
                         durable::remove_file(&path).map_err(&failed)?;

@@ -1,4 +1,4 @@
-//! When a schedule ran last.
+//! When a schedule ran last; groups.
 
 use stead_base::time::Time;
 
@@ -23,4 +23,25 @@ fn a_run_of_the_future_is_none() {
     taken.created_at = after(5000);
     assert_eq!(v.last_run(&volume, &[taken], now), after(5000));
     assert_eq!(v.last_run(&volume, &[], Time::from_nanos(7)), Time::from_nanos(0), "before it was made");
+}
+
+#[test]
+fn names_that_share_a_lock_are_in_one_group() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    let name = |end: &str| format!("{}{end}", "n".repeat(210));
+    let all = ["a", "b"].map(name);
+    for name in &all {
+        v.create(named(name)).unwrap();
+    }
+    let request = SnapshotRequest { name: Some("one".to_owned()), ..SnapshotRequest::default() };
+    let mut group = v.group_begin(&all, &request).unwrap();
+    group.take().unwrap();
+    assert_eq!(group.publish().unwrap().len(), 2);
+    assert!(all.iter().all(|name| v.snapshot(name, "one").is_ok()));
+    // None where one of them cannot be, and no lock stays.
+    v.snapshot_remove(&all[0], "one").unwrap();
+    assert!(matches!(v.group_begin(&all, &request).unwrap_err(), Error::SnapshotExists { .. }));
+    assert!(v.snapshot(&all[0], "one").is_err());
+    v.remove(&all[0], false).unwrap();
 }
