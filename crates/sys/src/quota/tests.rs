@@ -1,4 +1,5 @@
 //! Projects on file systems that have them, counted or not; quotas of btrfs on and off.
+#![expect(clippy::disallowed_methods, clippy::print_stderr, reason = "a test's own file systems and files")]
 
 use std::path::PathBuf;
 use std::process::Command;

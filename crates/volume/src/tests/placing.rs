@@ -176,8 +176,8 @@ fn new_content_is_imported_into_a_file_system_of_its_own() {
         let day = |days: i128| Removal { force: false, keep_nanos: [days * 86_400_000_000_000; 2], why: "test".to_owned() };
         let import = |text: &str, replace: bool| {
             let mut importing = v.import_begin("data", replace)?;
-            std::fs::write(Path::new(&format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(importing.data()))).join("f"), text)
-                .unwrap();
+            let place = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(importing.data()));
+            write(&Path::new(&place).join("f"), text.as_bytes());
             // One that is refused at the end can be tried again.
             importing.publish(&day(1), |_| Err(Error::NotFound { name: "refused".to_owned() })).unwrap_err();
             importing.publish(&day(1), |_| Ok::<_, Error>(()))
