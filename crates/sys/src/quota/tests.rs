@@ -86,7 +86,7 @@ fn everything_of_a_project_is_renamed_within_it() {
 #[test]
 fn quotas_of_a_btrfs_are_off_until_they_are_turned_on() {
     let disk = Disk::new(&["mkfs.btrfs", "-q", "-f"]);
-    btrfs::create(&disk.open(""), c"sub").unwrap();
+    btrfs::create(disk.open(""), c"sub").unwrap();
     let sub = disk.open("sub");
     assert!(!is_counting(&sub));
     assert_eq!((limiter(&sub), usage(&sub)), (None, None));
