@@ -321,6 +321,52 @@ fn verbs_of_a_file_system_of_its_own_killed() {
     nothing_is_left(&s);
 }
 
+/// Projects of XFS are there without quotas too: what is renamed into a directory of another project is refused (`EXDEV`).
+#[test]
+fn no_verb_trips_over_a_project() {
+    if is_peer() {
+        return;
+    }
+    let disk = Disk::new(Fs::Xfs, 400);
+    let s = Sandbox::on(STEAD, disk.path()).with(&["busybox", "layers"]);
+    let project = |name: &str| drop(Command::new("chattr").args(["-p", "1073741831", "+P"]).arg(s.data(name)).run().ok());
+    for name in ["data", "filled", "imported"] {
+        s.ok(&format!("volume create {name}"));
+        project(name);
+    }
+    let outside = disk.path().join("outside");
+    std::fs::write(&outside, "x").unwrap();
+    let refused = std::fs::rename(&outside, s.data("data").join("x")).unwrap_err();
+    assert_eq!(refused.raw_os_error(), Some(18), "or this test proves nothing");
+    s.ok("run --rm -v filled:/vol layers true");
+    assert!(std::fs::read_dir(s.data("filled")).unwrap().count() > 0, "populated");
+    s.ok(
+        "run --rm -v data:/d busybox sh -c 'mkdir /d/a /d/b; echo 1 > /d/a/f; ln -s f /d/a/l; mkfifo /d/a/p; mv /d/a/l /d/a/f /d/a/p /d/b'",
+    );
+    s.ok("volume snapshot create data s");
+    s.ok("run --rm -v data:/d busybox sh -c 'echo 2 > /d/b/f'");
+    s.ok("volume clone data twin");
+    s.ok("volume rollback data@s");
+    assert_eq!(s.ok("volume cat data:b/f"), "1");
+    project("data");
+    s.ok("volume rollback data@s");
+    s.ok(&format!("volume export -o {} twin", s.dir().join("x.tar").display()));
+    let tar = s.dir().join("x.tar").display().to_string();
+    s.ok(&format!("volume import imported {tar}"));
+    project("imported");
+    s.ok(&format!("volume import --replace imported {tar}"));
+    project("imported");
+    s.ok(&format!("volume import --merge imported {tar}"));
+    s.ok(&format!("volume cp {tar} imported:b/tar"));
+    assert_eq!(s.ok("volume cat imported:b/f"), "2");
+    s.ok("volume rename imported moved");
+    s.ok("volume rm moved");
+    s.ok("volume undelete moved");
+    s.ok("system check --repair");
+    s.ok("volume rm --now moved data twin filled");
+    nothing_is_left(&s);
+}
+
 #[test]
 fn a_project_holds_a_size_where_the_kernel_has_quotas() {
     if is_peer() {
