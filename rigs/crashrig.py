@@ -152,6 +152,9 @@ class Rig:
                 apply(image, write)
             elif luck < 0.55:
                 apply(image, write, rnd)
+        # A file of its own for each: what was still on its way to the disk of an earlier one must not end up on this one.
+        if os.path.exists(self.crash):
+            os.remove(self.crash)
         with open(self.crash, 'wb') as f:
             f.write(image)
 
