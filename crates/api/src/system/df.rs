@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 use stead_base::Kind;
 use stead_engine::Failure;
 use stead_engine::system::df::Part;
+use stead_engine::volume::VolumeView;
 
 use crate::ask::Ask;
 use crate::image::with_virtual_size;
@@ -33,7 +34,8 @@ pub(super) fn get(ask: &mut Ask) -> Answer {
     let mut images = usage.images;
     images.iter_mut().for_each(|image| with_virtual_size(image, version));
     // A volume with options of its own (another file system, a network) has no size of ours.
-    let volumes: Vec<_> = usage.volumes.into_iter().filter(|volume| volume.options.is_none()).collect();
+    let volumes = usage.volumes.into_iter().filter(|volume| volume.options.is_none());
+    let volumes: Vec<_> = volumes.map(VolumeView::without_status).collect();
     let encode = |error: serde_json::Error| Failure::new(Kind::Internal, error.to_string());
     let mut answer = json!({
         "LayersSize": usage.layers_size,

@@ -39,5 +39,5 @@ pub(super) fn post(ask: &mut Ask) -> Answer {
     };
     // What an existing volume has differently is not told, as in Docker: there is no place for it.
     let (volume, _differs) = ask.engine().volume_create(request)?;
-    Ok(Reply::json(201, &volume))
+    Ok(Reply::json(201, &volume.without_status()))
 }

@@ -17,7 +17,7 @@ struct Listed {
 
 pub(super) fn get(ask: &mut Ask) -> Answer {
     let list = ask.engine().volume_list(&ask.query().filters()?)?;
-    Ok(listed(list.volumes, list.warnings))
+    Ok(listed(list.volumes.into_iter().map(VolumeView::without_status).collect(), list.warnings))
 }
 
 /// `GET /stead/volumes`: the same with who uses each volume, last use and size under `Status`; `?size=1` measures.

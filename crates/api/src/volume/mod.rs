@@ -69,5 +69,6 @@ pub(crate) const ROUTES: &[Route] = &[
     route(Method::POST, "/stead/volumes/{name}/rename", rename::post),
     route(Method::POST, "/stead/volumes/{name}/unprotect", unprotect::post),
     route(Method::POST, "/stead/volumes/{name}/update", update::post),
+    route(Method::GET, "/stead/volumes/{name}", inspect::get_whole),
     route(Method::DELETE, "/stead/volumes/{name}", rm::delete_now),
 ];

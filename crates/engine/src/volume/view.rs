@@ -59,6 +59,15 @@ fn status(volume: &Volume) -> Option<BTreeMap<String, Value>> {
     (!status.is_empty()).then_some(status)
 }
 
+impl VolumeView {
+    /// As Docker's `local` driver tells it: no status. Clients with types take every value in there for an object (bollard) and refuse ours.
+    #[must_use]
+    pub fn without_status(mut self) -> Self {
+        self.status = None;
+        self
+    }
+}
+
 impl Engine {
     pub(crate) fn view(&self, volume: &Volume) -> VolumeView {
         let map = |m: &BTreeMap<String, String>| (!m.is_empty()).then(|| m.clone());
