@@ -113,6 +113,8 @@ def test_answers_are_as_described(api, wire):
     api('post', '/stead/volumes/create', 409, raw=exported, query='?name=spec-made&from=tar:-')
     api('post', '/stead/volumes/create', 400, query='?name=spec-none&from=what')
     api('get', '/stead/volumes', 200, query='?size=1')
+    assert api('get', v, 200, name='spec')['Status']['SnapshotMethod']
+    api('get', v, 404, name='nosuch')
     api('get', '/stead/system/pool', 404)
     api('post', f'{v}/adopt', 404, body={'Name': 'spec-none'}, name='nosuch')
     api('post', f'{v}/resize', 404, body={'Size': 1 << 30}, name='nosuch')

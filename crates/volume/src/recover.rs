@@ -144,13 +144,26 @@ impl Volumes {
         self.inspect_limit(name, repair, findings)?;
         self.inspect_snapshots(name, repair, findings)?;
         let mut found = |problem: String, repaired: bool| findings.push(Finding { subject: name.to_owned(), problem, repaired });
+        self.inspect_litter(name, repair, findings)
+    }
+
+    /// Interrupted writes beside the sidecar.
+    fn inspect_litter(&self, name: &str, repair: bool, findings: &mut Vec<Finding>) -> Result<()> {
         for litter in durable::temporaries(&self.home(name))? {
+            if is_memory(&litter) {
+                // Written at each start and not flushed: half of it is nothing to worry anybody with.
+                if repair {
+                    durable::remove_file(&litter).ok();
+                }
+                continue;
+            }
             if repair {
                 // Under the lock nobody is writing the sidecar, so this is nobody's.
                 let _lock = self.lock(name)?;
                 durable::remove_file(&litter)?;
             }
-            found(format!("{} was left by an interrupted write", litter.display()), repair);
+            let problem = format!("{} was left by an interrupted write", litter.display());
+            findings.push(Finding { subject: name.to_owned(), problem, repaired: repair });
         }
         Ok(())
     }
@@ -286,4 +299,10 @@ impl Volumes {
         }
         Ok(())
     }
+}
+
+/// Whether an interrupted write was one of what may be lost: who used the volume last, how big it was.
+fn is_memory(litter: &std::path::Path) -> bool {
+    let name = litter.file_name().map(std::ffi::OsStr::as_encoded_bytes).unwrap_or_default();
+    name.ends_with(b"-used.json") || name.ends_with(b"-size.json")
 }

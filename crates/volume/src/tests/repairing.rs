@@ -169,3 +169,16 @@ fn a_copy_of_a_volume_gets_an_identity_of_its_own() {
         v.unmount(name, "c1").unwrap();
     }
 }
+
+#[test]
+fn half_a_memory_is_no_finding() {
+    let s = Sandbox::new();
+    let v = s.volumes();
+    v.create(named("data")).unwrap();
+    let half = s.root().volume("data").join(".tmp-29740-2-3060efdb-used.json");
+    write(&half, b"{");
+    assert_eq!(problems(&v.recover().unwrap()), [""; 0]);
+    assert!(v.repair().unwrap().is_empty() && !half.exists());
+    write(&s.root().volume("data").join(".tmp-29740-2-3060efdb-volume.json"), b"{");
+    assert_eq!(v.recover().unwrap().len(), 1, "that of a sidecar is one");
+}
