@@ -143,7 +143,6 @@ impl Volumes {
         }
         self.inspect_limit(name, repair, findings)?;
         self.inspect_snapshots(name, repair, findings)?;
-        let mut found = |problem: String, repaired: bool| findings.push(Finding { subject: name.to_owned(), problem, repaired });
         self.inspect_litter(name, repair, findings)
     }
 
